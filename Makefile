@@ -1,0 +1,64 @@
+# zida — every habit of this project. `make help` lists them.
+GO        ?= go
+CACHE     ?= $(shell $(GO) env GOCACHE)/../zida-tools
+LINT_VER  := v2.15.0
+LINT      := $(CACHE)/golangci-lint-$(LINT_VER)
+VULN_VER  := v1.1.4
+VERSION   := $(shell cat hub/cli/VERSION 2>/dev/null || echo dev)
+BIN       := bin/zida
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help setup need build engine demo run test test-race lint fuzz bench vuln clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+need: # name what is missing on this machine, with the line that installs it
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 from https://go.dev/dl/" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "npm is missing: apt-get install nodejs npm   (or fetch the engine elsewhere and run: zida engine install FILE)" >&2; exit 1; }
+
+need-cc:
+	@command -v $${CC:-cc} >/dev/null || { echo "a C compiler is missing (the race detector needs one): apt-get install gcc libc6-dev" >&2; exit 1; }
+
+build: ## build bin/zida
+	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 from https://go.dev/dl/" >&2; exit 1; }
+	$(GO) build -trimpath -o $(BIN) .
+
+setup: need build engine ## build, and fetch the engine library into the user's cache
+
+engine: build ## fetch the ClickHouse engine through npm into the user's cache (once)
+	@$(BIN) engine path >/dev/null 2>&1 || { $(MAKE) -s need && $(BIN) engine install; }
+
+demo: setup ## build, fetch, and serve generated data of both sides
+	$(BIN) demo
+
+run: setup ## serve on ./data
+	$(BIN) serve --data ./data
+
+test: need need-cc setup ## all tests
+	$(GO) vet ./...
+	$(GO) test -timeout 12m ./...
+	CGO_ENABLED=1 $(GO) test -race -timeout 10m ./schemas/... ./hub/journal/... ./hub/auth/... ./hub/registry/...
+
+$(LINT):
+	@mkdir -p $(CACHE)
+	GOBIN=$(CACHE) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(LINT_VER)
+	@mv $(CACHE)/golangci-lint $(LINT)
+
+lint: $(LINT) ## golangci-lint v2
+	$(LINT) run ./...
+
+FUZZTIME ?= 20s
+fuzz: ## every fuzz target for FUZZTIME (default 20s)
+	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep ^Fuzz || true); do \
+	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p; done; done
+
+bench: setup ## the measured ratios, beside posting straight into ClickHouse; writes bench.json
+	$(GO) run ./deploy/lab/bench
+
+vuln: ## known vulnerabilities of the dependencies (needs vuln.go.dev)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VER) ./...
+
+clean: ## remove build output
+	rm -rf bin build
