@@ -1,0 +1,117 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Consumer reads blocks for one writer, which acknowledges what it has done
+// with; what it has not is delivered again, also after a restart. Replicas that
+// open the same name share the work.
+type Consumer struct {
+	c    jetstream.Consumer
+	iter jetstream.MessagesContext
+	msgs chan Delivery
+}
+
+// Delivery is one block to be written, or the error that made it unreadable.
+type Delivery struct {
+	Sequence uint64
+	Block    *Block
+	Bytes    int
+	Err      error
+	Again    bool // delivered before
+	msg      jetstream.Msg
+}
+
+// Ack says that the block is where it belongs.
+func (d *Delivery) Ack(ctx context.Context) error { return d.msg.DoubleAck(ctx) }
+
+// AckLater is Ack without waiting for the journal to have taken it: if it is
+// lost, the block comes again.
+func (d *Delivery) AckLater() error { return d.msg.Ack() }
+
+// InProgress asks for more time.
+func (d *Delivery) InProgress() { _ = d.msg.InProgress() }
+
+// Retry hands the block back, to be delivered again after a while.
+func (d *Delivery) Retry(after time.Duration) { _ = d.msg.NakWithDelay(after) }
+
+// ConsumerOptions bound what a consumer holds at once.
+type ConsumerOptions struct {
+	Name    string
+	Pending int           // unacknowledged blocks; 0: 2,048
+	AckWait time.Duration // 0: one minute
+}
+
+// Consume opens a durable consumer.
+func (j *Journal) Consume(ctx context.Context, o ConsumerOptions) (*Consumer, error) {
+	if o.Pending == 0 {
+		o.Pending = 2048
+	}
+	if o.AckWait == 0 {
+		o.AckWait = time.Minute
+	}
+	c, err := j.main.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+		Durable:       o.Name,
+		DeliverPolicy: jetstream.DeliverAllPolicy,
+		AckPolicy:     jetstream.AckExplicitPolicy,
+		AckWait:       o.AckWait,
+		MaxDeliver:    -1,
+		MaxAckPending: o.Pending,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("journal: consumer %s: %w", o.Name, err)
+	}
+	iter, err := c.Messages(jetstream.PullMaxMessages(256))
+	if err != nil {
+		return nil, fmt.Errorf("journal: consumer %s: %w", o.Name, err)
+	}
+	w := &Consumer{c: c, iter: iter, msgs: make(chan Delivery, 64)}
+	go w.pump()
+	return w, nil
+}
+
+func (w *Consumer) pump() {
+	defer close(w.msgs)
+	for {
+		m, err := w.iter.Next()
+		if errors.Is(err, jetstream.ErrMsgIteratorClosed) {
+			return
+		}
+		if err != nil {
+			continue // a missed heartbeat while the journal restarts; the iterator recovers
+		}
+		md, err := m.Metadata()
+		if err != nil {
+			continue
+		}
+		d := Delivery{Sequence: md.Sequence.Stream, Bytes: len(m.Data()), Again: md.NumDelivered > 1, msg: m}
+		d.Block, d.Err = blockAt(m.Data(), d.Sequence)
+		w.msgs <- d
+	}
+}
+
+// C delivers blocks in order until the consumer is closed.
+func (w *Consumer) C() <-chan Delivery { return w.msgs }
+
+// Floor returns the sequence up to which everything is acknowledged.
+func (w *Consumer) Floor(ctx context.Context) (uint64, error) {
+	i, err := w.c.Info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("journal: %w", err)
+	}
+	return i.AckFloor.Stream, nil
+}
+
+// Close stops the delivery; what was delivered and not acknowledged comes again
+// to whoever opens the consumer next.
+func (w *Consumer) Close() {
+	w.iter.Stop()
+	for range w.msgs { //nolint:revive // drained so that the pump can end
+	}
+}
