@@ -41,8 +41,10 @@ type Contract struct {
 	Name        string // Chinese label
 	NameEN      string
 	Description string
-	Domain      string
-	Tags        []string
+	// DescriptionEN is the purpose in English; may be empty.
+	DescriptionEN string
+	Domain        string
+	Tags          []string
 	// Reference marks a reference list: its rows are kept in the hub's memory too
 	// and are what a zidaCodeList of that id is checked against.
 	Reference  bool
@@ -68,7 +70,9 @@ type Property struct {
 	Label          string // businessName, Chinese
 	LabelEN        string
 	Unit           string
+	UnitEN         string
 	Description    string
+	DescriptionEN  string
 	Type           Type
 	Required       bool
 	Unique         bool
@@ -87,9 +91,12 @@ type Property struct {
 	// (zidaListAttribute), such as ticket_reporting=daily.
 	ListAttr, ListAttrValue string
 	Enum                    []string // allowed values
-	Default                 string   // text form, used when the field is absent; "": none
-	LowCardinality          bool
-	Examples                []string
+	// Period, for a string that names a period of time: PeriodMonth (YYYY-MM) or
+	// PeriodAny (YYYY, YYYY-Qn or YYYY-MM); "" for every other property.
+	Period         string
+	Default        string // text form, used when the field is absent; "": none
+	LowCardinality bool
+	Examples       []string
 }
 
 // Rule is a row or cross-field rule in CEL, with the message a person reads.
