@@ -15,7 +15,7 @@ const RegionList = "region"
 
 const (
 	maxContractProperties = 200
-	historySuffix = "_history"
+	historySuffix         = "_history"
 )
 
 var (

@@ -1,0 +1,65 @@
+package schemas
+
+import "net/http"
+
+// requestProblems are refusals of a request's form.
+var requestProblems = []Problem{
+	{"invalid-request", http.StatusBadRequest, "请求有误", "The request is invalid",
+		"请求的参数、请求头或内容有误，errors 或 detail 说明具体位置。",
+		"A parameter, header or member of the request is wrong; errors or detail says which.",
+		"请对照 /docs 中此接口的说明与示例改正。", "Mend it by the call's description and example in /docs."},
+	{"not-found", http.StatusNotFound, "没有这个资源", "There is nothing here",
+		"地址不存在，或对本机构不可见。", "The address does not exist, or is not visible to you.",
+		"请对照 /docs 核对地址。", "Check the address in /docs."},
+	{"method-not-allowed", http.StatusMethodNotAllowed, "不支持此方法", "The method is not allowed",
+		"此地址不支持该 HTTP 方法，Allow 列出可用的方法。", "This address does not take the method; Allow lists those it takes.",
+		"请改用 Allow 中的方法。", "Use a method of Allow."},
+	{"not-acceptable", http.StatusNotAcceptable, "无法提供所要的格式", "The format is not available",
+		"Accept 或 format 要求的格式此接口不提供。", "This call does not offer the format that Accept or format asks for.",
+		"请改用 application/json、application/x-ndjson 或 text/csv。", "Ask for application/json, application/x-ndjson or text/csv."},
+	{"conflict", http.StatusConflict, "与当前状态冲突", "It conflicts with the current state",
+		"资源已存在，或在读取之后被他人修改。", "It exists already, or was changed by someone since you read it.",
+		"请重新读取当前状态后再提交。", "Read the current state again, then submit."},
+	{"precondition-failed", http.StatusPreconditionFailed, "版本已变化", "The revision has changed",
+		"If-Match 所指的版本不是当前版本。", "If-Match names a revision that is not the current one.",
+		"请重新读取后再提交。", "Read it again, then submit."},
+	{"length-required", http.StatusLengthRequired, "缺少长度", "A length is needed",
+		"此接口需要 Content-Length 或分块传输。", "This call needs a Content-Length or chunked transfer.",
+		"请使用标准的 HTTP 客户端发送。", "Send it with an ordinary HTTP client."},
+	{"request-timeout", http.StatusRequestTimeout, "请求停滞", "The request stalled",
+		"请求体在规定时间内没有进展；未保存任何记录。", "The body made no progress in the time allowed. No record was kept.",
+		"请检查网络，用同一个 Idempotency-Key 重新推送。", "Check the network and push again under the same Idempotency-Key."},
+	{"tls-required", http.StatusForbidden, "须使用 HTTPS", "HTTPS is required",
+		"此地址只接受加密连接。", "This address takes encrypted connections only.",
+		"请改用 https:// 地址。", "Use the https:// address."},
+}
+
+// hubProblems are the hub's own states; each but internal is passing and carries
+// a Retry-After.
+var hubProblems = []Problem{
+	{"journal-full", http.StatusServiceUnavailable, "待写队列已满", "The journal's queue is full",
+		"等待持久保存的提交过多，本次未保存任何记录。", "Too many submissions wait to be made durable. Nothing of this request was kept.",
+		"请按 Retry-After 的秒数等待，用同一个 Idempotency-Key 重试。",
+		"Wait as many seconds as Retry-After says and retry under the same Idempotency-Key."},
+	{"journal-unavailable", http.StatusServiceUnavailable, "日志暂不可用", "The journal is not available",
+		"暂时无法持久保存；提交是否已保存不确定。", "Nothing can be made durable just now; whether this submission was kept is not certain.",
+		"请用同一个 Idempotency-Key 重试，不会重复计数。", "Retry under the same Idempotency-Key; it will not count twice."},
+	{"disk-low", http.StatusServiceUnavailable, "磁盘空间不足", "The disk is nearly full",
+		"可用磁盘空间低于下限，暂停接收推送；已收下的数据不受影响。",
+		"Free disk space is below the floor, so pushes are not taken for now. What was taken is safe.",
+		"请联系中心管理员扩容后重试。", "Ask the operator to add space, then retry."},
+	{"not-ready", http.StatusServiceUnavailable, "中心尚未就绪", "The hub is not ready",
+		"中心正在启动或正在停止。", "The hub is starting or shutting down.",
+		"请按 Retry-After 的秒数等待后重试。", "Try again after as many seconds as Retry-After says."},
+	{"journal-behind", http.StatusServiceUnavailable, "日志落后于已知序号", "The journal is behind",
+		"日志的末尾低于分析库、回执或备份中已知的最高序号，为避免序号重用，暂停接收推送。",
+		"The journal ends below the highest sequence known to the store, receipts or a backup; pushes are refused, so that no sequence is used twice.",
+		"请联系中心管理员恢复日志。", "Ask the operator to repair the journal."},
+	{"overloaded", http.StatusServiceUnavailable, "中心繁忙", "The hub is overloaded",
+		"同时处理的请求已达上限，本次未处理。", "As many requests are being served as the hub allows; this one was not.",
+		"请按 Retry-After 的秒数等待后重试。", "Try again after as many seconds as Retry-After says."},
+	{"internal", http.StatusInternalServerError, "内部错误", "Internal error",
+		"中心出现未预料的错误，已记录。", "Something went wrong in the hub that it did not foresee; it has been logged.",
+		"请用同一个 Idempotency-Key 重试；仍然失败请把 X-Request-Id 告知中心管理员。",
+		"Retry under the same Idempotency-Key; if it fails again, tell the operator the X-Request-Id."},
+}
