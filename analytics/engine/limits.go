@@ -60,6 +60,9 @@ func (l Limits) ReaderSecondsCeiling() int { return seconds(l.ReaderTimeCeiling)
 
 func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Second)) }
 
-func machineLimits(l Limits) Limits {
+// DefaultLimits are those of an engine on this machine that nobody has set.
+func DefaultLimits() Limits { return Limits{}.onThisMachine() }
+
+func (l Limits) onThisMachine() Limits {
 	return l.withDefaults(machineMemory(), runtime.GOMAXPROCS(0))
 }

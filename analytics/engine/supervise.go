@@ -67,7 +67,7 @@ func startChild(ctx context.Context, opts Options, users logins) (*child, error)
 		opts: opts,
 		lock: lock,
 		settings: settings{
-			Dir: opts.Dir, Database: opts.Database, Limits: machineLimits(opts.Limits),
+			Dir: opts.Dir, Database: opts.Database, Limits: opts.Limits.onThisMachine(),
 			Hub: users.hub, Reader: users.reader, Cluster: opts.Cluster, Shards: opts.Shards,
 		},
 		errors: newTailLog(filepath.Join(opts.Dir, logDir, "stderr.log")),
