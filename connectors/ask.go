@@ -1,0 +1,149 @@
+package connectors
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/zida-hub/zida/schemas"
+)
+
+// Dataset is one entry of the hub's catalogue.
+type Dataset struct {
+	ID             string `json:"id"`
+	Name           string `json:"name"`
+	NameEN         string `json:"name_en,omitempty"`
+	Version        string `json:"version"`
+	Domain         string `json:"domain"`
+	Classification string `json:"classification"`
+	Description    string `json:"description,omitempty"`
+}
+
+// Datasets lists the catalogue.
+func (c *Client) Datasets(ctx context.Context) ([]Dataset, error) {
+	var out struct {
+		Datasets []Dataset `json:"datasets"`
+	}
+	err := c.get(ctx, "/v1/datasets", nil, &out)
+	return out.Datasets, err
+}
+
+// Contract fetches a dataset's contract as the hub serves it now.
+func (c *Client) Contract(ctx context.Context, dataset string) (*schemas.Contract, error) {
+	data, err := c.ContractYAML(ctx, dataset)
+	if err != nil {
+		return nil, err
+	}
+	return schemas.ParseContract(data)
+}
+
+// ContractYAML is the contract's ODCS text.
+func (c *Client) ContractYAML(ctx context.Context, dataset string) ([]byte, error) {
+	var data json.RawMessage
+	err := c.do(ctx, &call{
+		method: http.MethodGet, path: "/v1/datasets/" + url.PathEscape(dataset),
+		header: http.Header{"Accept": {"application/yaml"}},
+	}, &data)
+	return data, err
+}
+
+// Column describes one column of an answer.
+type Column struct {
+	Name  string `json:"name"`
+	Type  string `json:"type"`
+	Unit  string `json:"unit"`
+	Label string `json:"label"`
+}
+
+// Answer is that of a semantic query; numbers stay as the hub wrote them.
+type Answer struct {
+	Columns   []Column            `json:"columns"`
+	Rows      [][]json.RawMessage `json:"rows"`
+	AsOf      string              `json:"as_of,omitempty"`
+	Watermark uint64              `json:"watermark"`
+	Stats     struct {
+		RowsRead  uint64  `json:"rows_read"`
+		ElapsedMS float64 `json:"elapsed_ms"`
+	} `json:"stats"`
+}
+
+// Query asks POST /v1/query; query is its body, already in JSON.
+func (c *Client) Query(ctx context.Context, query json.RawMessage) (*Answer, error) {
+	var out Answer
+	return &out, c.sendJSON(ctx, http.MethodPost, "/v1/query", query, &out)
+}
+
+// QueryStream asks the same and copies the answer in a format ("json", "ndjson"
+// or "csv") as it comes, whatever its size.
+func (c *Client) QueryStream(ctx context.Context, query json.RawMessage, format string, w io.Writer) error {
+	return c.stream(ctx, &call{
+		method: http.MethodPost, path: "/v1/query", query: url.Values{"format": {format}},
+		header: http.Header{"Content-Type": {"application/json"}},
+		body:   Bytes(query), size: int64(len(query)),
+	}, w)
+}
+
+func (c *Client) stream(ctx context.Context, in *call, w io.Writer) error {
+	resp, err := c.retry(ctx, c.askBudget(), in)
+	if err != nil {
+		return err
+	}
+	defer drain(resp)
+	if _, err := io.Copy(w, resp.Body); err != nil {
+		return &UnreachableError{URL: c.base.String(), Err: err}
+	}
+	return nil
+}
+
+// Page is one page of records.
+type Page struct {
+	Records    []json.RawMessage `json:"records"`
+	NextCursor string            `json:"next_cursor"`
+}
+
+// Records reads one page of a dataset's records; filters are those of
+// GET /v1/datasets/{id}/records (limit, cursor, as_of, history …).
+func (c *Client) Records(ctx context.Context, dataset string, filters url.Values) (*Page, error) {
+	var out Page
+	return &out, c.get(ctx, "/v1/datasets/"+url.PathEscape(dataset)+"/records", filters, &out)
+}
+
+// Submissions lists submissions as the hub writes them.
+func (c *Client) Submissions(ctx context.Context, filters url.Values) (json.RawMessage, error) {
+	var out json.RawMessage
+	err := c.get(ctx, "/v1/submissions", filters, &out)
+	return out, err
+}
+
+// Submission is one submission's state.
+func (c *Client) Submission(ctx context.Context, id string) (json.RawMessage, error) {
+	var out json.RawMessage
+	err := c.get(ctx, "/v1/submissions/"+url.PathEscape(id), nil, &out)
+	return out, err
+}
+
+// Public fetches a document that needs no token, such as /readyz; status is the
+// HTTP status, whatever it says.
+func (c *Client) Public(ctx context.Context, path string) (status int, body []byte, err error) {
+	resp, err := c.sendOnce(ctx, &call{method: http.MethodGet, path: path, public: true}, "")
+	if err != nil {
+		return 0, nil, withoutBackoff(err)
+	}
+	defer drain(resp)
+	body, err = readAll(resp.Body)
+	return resp.StatusCode, body, err
+}
+
+// Admin makes a call of the admin API: a method, the path under /v1/admin, a
+// body or nil. The answer is returned as the hub wrote it.
+func (c *Client) Admin(ctx context.Context, method, path string, in any) (json.RawMessage, error) {
+	var out json.RawMessage
+	if in == nil {
+		err := c.do(ctx, &call{method: method, path: "/v1/admin" + path}, &out)
+		return out, err
+	}
+	err := c.sendJSON(ctx, method, "/v1/admin"+path, in, &out)
+	return out, err
+}
