@@ -124,6 +124,16 @@ func (c *Client) Submission(ctx context.Context, id string) (json.RawMessage, er
 	return out, err
 }
 
+// Proof fetches a submission's receipt again, with its path to the signed root.
+func (c *Client) Proof(ctx context.Context, id string) (*Receipt, error) {
+	var raw json.RawMessage
+	if err := c.get(ctx, "/v1/submissions/"+url.PathEscape(id)+"/proof", nil, &raw); err != nil {
+		return nil, err
+	}
+	r := &Receipt{Raw: raw}
+	return r, json.Unmarshal(raw, r)
+}
+
 // Public fetches a document that needs no token, such as /readyz; status is the
 // HTTP status, whatever it says.
 func (c *Client) Public(ctx context.Context, path string) (status int, body []byte, err error) {

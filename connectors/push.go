@@ -45,6 +45,7 @@ type Receipt struct {
 	Sequence   uint64          `json:"sequence"`
 	SHA256     string          `json:"sha256"`
 	ReceivedAt string          `json:"received_at"`
+	Signature  string          `json:"signature"`
 	Errors     []RowError      `json:"errors"`
 	Visible    bool            `json:"-"` // the hub answered 200: its rows can be queried
 	Raw        json.RawMessage `json:"-"`
@@ -54,13 +55,17 @@ type Receipt struct {
 // answers 429 and 503 are tried again, with back-off and as Retry-After says,
 // under one Idempotency-Key. A refusal is a *Problem, whose Errors name the rows.
 func (c *Client) Push(ctx context.Context, dataset string, body Body, opt PushOptions) (*Receipt, error) {
-	return c.submit(ctx, submission("/v1/datasets/"+url.PathEscape(dataset)+"/records", nil, body, opt))
+	return c.submit(ctx, submission("/v1/datasets/"+url.PathEscape(dataset)+"/records", body, opt))
 }
 
 // Retract sends the keys of records to retract, with the reason.
-func (c *Client) Retract(ctx context.Context, dataset, reason string, body Body, opt PushOptions) (*Receipt, error) {
-	query := url.Values{"reason": {reason}}
-	return c.submit(ctx, submission("/v1/datasets/"+url.PathEscape(dataset)+"/retractions", query, body, opt))
+func (c *Client) Retract(ctx context.Context, dataset, reason string, keys []json.RawMessage, opt PushOptions) (*Receipt, error) {
+	data, err := json.Marshal(map[string]any{"reason": reason, "keys": keys})
+	if err != nil {
+		return nil, err
+	}
+	opt.ContentType, opt.Size = "application/json", int64(len(data))
+	return c.submit(ctx, submission("/v1/datasets/"+url.PathEscape(dataset)+"/retractions", Bytes(data), opt))
 }
 
 func (c *Client) submit(ctx context.Context, in *call) (*Receipt, error) {
@@ -81,10 +86,8 @@ func (c *Client) submit(ctx context.Context, in *call) (*Receipt, error) {
 }
 
 // submission makes the one request that every attempt repeats.
-func submission(path string, query url.Values, body Body, opt PushOptions) *call {
-	if query == nil {
-		query = url.Values{}
-	}
+func submission(path string, body Body, opt PushOptions) *call {
+	query := url.Values{}
 	if opt.Mode != "" {
 		query.Set("mode", opt.Mode)
 	}

@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 )
@@ -39,6 +40,7 @@ type session struct {
 	data     string
 	profile  string
 	lang     string
+	retryFor time.Duration
 }
 
 // Main runs one command line and answers the process's exit code.
@@ -83,7 +85,7 @@ func newRoot(s *session) *cobra.Command {
 	f.StringVar(&s.profile, "profile", "", "profile of zida login to use (default: ZIDA_URL, ZIDA_CLIENT_ID, ZIDA_CLIENT_SECRET)")
 	f.StringVar(&s.lang, "lang", "", "language of the hub's messages: zh or en (default: that of LANG)")
 	root.AddCommand(
-		newVersion(s),
+		engineCommand(), newPush(s), newToken(s), newLogin(s), newVersion(s),
 	)
 	for _, cmd := range root.Commands() {
 		groupArgs(cmd)
