@@ -1,0 +1,178 @@
+package hub
+
+import "strings"
+
+// The few words that schemas are made of.
+var (
+	text1   = schema{"type": "string"}
+	integer = schema{"type": "integer"}
+	boolean = schema{"type": "boolean"}
+	instant = schema{"type": "string", "format": "date-time"}
+)
+
+func ref(name string) schema { return schema{"$ref": "#/components/schemas/" + name} }
+
+func list(of schema) schema { return schema{"type": "array", "items": of} }
+
+func oneWord(words ...string) schema { return schema{"type": "string", "enum": words} }
+
+func described(s schema, description string) schema {
+	out := schema{"description": description}
+	for k, v := range s {
+		out[k] = v
+	}
+	return out
+}
+
+// object makes an object schema; required lists names separated by spaces.
+func object(required string, properties map[string]schema) schema {
+	s := schema{"type": "object", "properties": properties}
+	if required != "" {
+		s["required"] = strings.Fields(required)
+	}
+	return s
+}
+
+// openapiSchemas are the shapes that more than one call answers with.
+func openapiSchemas() map[string]schema {
+	return map[string]schema{
+		"Problem": object("type title status", map[string]schema{
+			"type":       described(text1, "a page of the hub, /problems/<name>"),
+			"title":      text1,
+			"status":     integer,
+			"detail":     text1,
+			"remedy":     described(text1, "what to do about it"),
+			"instance":   text1,
+			"request_id": text1,
+			"errors":     list(ref("RowError")),
+		}),
+		"RowError": object("code message", map[string]schema{
+			"row":     described(integer, "the record's number, from 1"),
+			"field":   text1,
+			"code":    text1,
+			"message": described(text1, "in the language asked for, with the remedy"),
+			"value":   described(text1, "as sent, cut to 200 bytes"),
+		}),
+		"Receipt": object("submission dataset agency received accepted rejected sequence sha256 received_at kid signature path", map[string]schema{
+			"submission":  text1,
+			"dataset":     text1,
+			"agency":      text1,
+			"received":    described(integer, "accepted + rejected"),
+			"accepted":    described(integer, "includes superseded"),
+			"rejected":    integer,
+			"superseded":  described(integer, "rows whose key comes again later in the submission"),
+			"sequence":    integer,
+			"sha256":      described(text1, "hex, of the body after content decoding"),
+			"received_at": instant,
+			"kid":         described(text1, "which receipt key signed"),
+			"signature":   described(text1, "Ed25519 over the block's Merkle root, base64"),
+			"path":        described(list(text1), "l: or r: and a base64 hash a step, from the receipt to the root"),
+			"errors":      list(ref("RowError")),
+		}),
+		"Submission": object("submission dataset agency state", map[string]schema{
+			"submission":  text1,
+			"dataset":     text1,
+			"agency":      text1,
+			"state":       oneWord("received", "visible", "held"),
+			"kind":        oneWord("push", "retraction"),
+			"received":    integer,
+			"accepted":    integer,
+			"rejected":    integer,
+			"superseded":  integer,
+			"sequence":    integer,
+			"received_at": instant,
+		}),
+		"Dataset": object("id name version classification", map[string]schema{
+			"id":             text1,
+			"name":           text1,
+			"name_en":        text1,
+			"version":        text1,
+			"status":         text1,
+			"description":    text1,
+			"domain":         text1,
+			"tags":           list(text1),
+			"reference":      described(boolean, "a reference list"),
+			"classification": described(oneWord("public", "internal", "sensitive", "core"), "the highest of its properties"),
+			"key":            list(text1),
+			"properties":     list(ref("Property")),
+		}),
+		"Property": object("name type", map[string]schema{
+			"name":           text1,
+			"label":          text1,
+			"label_en":       text1,
+			"type":           oneWord("string", "integer", "number", "boolean", "timestamp", "date"),
+			"unit":           text1,
+			"required":       boolean,
+			"classification": oneWord("public", "internal", "sensitive", "core"),
+			"code_list":      text1,
+		}),
+		"Query": object("metrics", map[string]schema{
+			"metrics":    list(text1),
+			"dimensions": list(text1),
+			"time": object("", map[string]schema{
+				"from":  text1,
+				"to":    described(text1, "exclusive"),
+				"grain": oneWord("hour", "day", "week", "month", "quarter", "year"),
+			}),
+			"filters": list(object("dimension op values", map[string]schema{"dimension": text1, "op": text1, "values": list(schema{})})),
+			"order":   list(object("by", map[string]schema{"by": text1, "dir": oneWord("asc", "desc")})),
+			"limit":   integer,
+			"as_of":   instant,
+			"compare": oneWord("previous_period", "previous_year"),
+		}),
+		"Answer": object("columns rows watermark", map[string]schema{
+			"columns": list(object("name type", map[string]schema{
+				"name": text1, "type": text1, "unit": text1, "label": text1,
+			})),
+			"rows":      list(list(schema{})),
+			"as_of":     schema{"type": []string{"string", "null"}},
+			"watermark": described(integer, "the last sequence the answer includes"),
+			"stats":     object("", map[string]schema{"rows_read": integer, "elapsed_ms": schema{"type": "number"}}),
+		}),
+		"Agency": object("id name regions", map[string]schema{
+			"id":         text1,
+			"name":       text1,
+			"regions":    list(text1),
+			"scopes":     list(text1),
+			"clearance":  oneWord("public", "internal", "sensitive", "core"),
+			"disabled":   boolean,
+			"created_at": instant,
+			"updated_at": instant,
+			"revision":   integer,
+		}),
+		"Client": object("id agency scopes", map[string]schema{
+			"id":         text1,
+			"agency":     text1,
+			"name":       text1,
+			"scopes":     list(text1),
+			"clearance":  oneWord("public", "internal", "sensitive", "core"),
+			"secrets":    list(object("id", map[string]schema{"id": text1, "created_at": instant, "expires_at": instant})),
+			"keys":       list(ref("PublicKey")),
+			"disabled":   boolean,
+			"not_before": described(instant, "tokens issued before it are void"),
+			"created_at": instant,
+			"updated_at": instant,
+			"revision":   integer,
+		}),
+		"PublicKey": object("kid kty crv x", map[string]schema{
+			"kid": text1, "alg": oneWord("EdDSA", "ES256"), "kty": text1, "crv": text1, "x": text1, "y": text1, "use": text1, "added_at": instant,
+		}),
+		"Credentials": object("client_id client", map[string]schema{
+			"client_id":     text1,
+			"client_secret": described(text1, "shown once, stored as a hash"),
+			"client":        ref("Client"),
+		}),
+		"Act": object("actor actor_agency action object at", map[string]schema{
+			"sequence":     integer,
+			"actor":        text1,
+			"actor_agency": text1,
+			"action":       text1,
+			"object":       text1,
+			"agency":       text1,
+			"at":           instant,
+			"request_id":   text1,
+			"reason":       text1,
+			"changes":      list(object("field", map[string]schema{"field": text1, "from": text1, "to": text1})),
+		}),
+	}
+}

@@ -1,0 +1,101 @@
+package hub
+
+import "net/http"
+
+var (
+	exampleRecord = map[string]any{
+		"spot_id": "512021-S99", "region": "512021", "observed_at": "2026-05-01T10:00:00+08:00",
+		"interval_minutes": 60, "entries": 318,
+	}
+	exampleReceipt = map[string]any{
+		"submission": "42-7", "dataset": "tourism_flow", "agency": "anyue-wglj", "received": 1, "accepted": 1, "rejected": 0, "superseded": 0,
+		"sequence": 42, "sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", "received_at": "2026-05-01T02:00:03.120Z",
+		"kid": "r-2026-1", "signature": "MEUCIQ…", "path": []string{"r:q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="}, "errors": []any{},
+	}
+	exampleSubmission = map[string]any{
+		"submission": "42-7", "dataset": "tourism_flow", "agency": "anyue-wglj", "state": "visible", "kind": "push",
+		"received": 1, "accepted": 1, "rejected": 0, "superseded": 0, "sequence": 42, "received_at": "2026-05-01T02:00:03.120Z",
+	}
+	exampleRowError = map[string]any{
+		"row": 3, "field": "entries", "code": "range", "message": "不得小于 0，请核对入园人数", "value": "-5",
+	}
+
+	paramDataset = param{name: "id", in: "path", schema: text1, example: "tourism_flow", zh: "数据集编号", en: "the dataset's id"}
+	paramSubmit  = param{name: "submission", in: "path", schema: text1, example: "42-7", zh: "提交编号，见回执", en: "the submission's id, from its receipt"}
+	paramCursor  = param{name: "cursor", in: "query", schema: text1, example: "MTIzNA", zh: "上一页给出的 next_cursor", en: "next_cursor of the page before"}
+	paramIdem    = param{name: "Idempotency-Key", in: "header", schema: schema{"type": "string", "minLength": 1, "maxLength": 255}, example: "flow-2026-05-01-10",
+		zh: "重试同一推送时保持不变；保留 7 天，内容不同则 422", en: "the same for every retry of one push; kept 7 days, another body under it is 422"}
+	paramDry = param{name: "dry_run", in: "query", schema: boolean, example: true, zh: "只检查，不接收", en: "check only, take nothing"}
+
+	pushProblems = []string{"unknown-dataset", "invalid-request", "malformed-body", "body-empty", "body-corrupt", "body-too-large", "decompression-bomb",
+		"record-too-large", "too-many-rows", "unsupported-encoding", "unsupported-media-type", "validation-failed", "region-not-allowed",
+		"idempotency-key-invalid", "idempotency-key-reused", "quota-exceeded", "journal-full", "journal-unavailable", "journal-behind", "disk-low"}
+)
+
+func paramLimit(most int) param {
+	return param{name: "limit", in: "query", schema: schema{"type": "integer", "minimum": 1, "maximum": most}, example: 100,
+		zh: "每页条数", en: "how many a page"}
+}
+
+func (h *Hub) pushRoutes() []route {
+	receipt := jsonOf(ref("Receipt"), exampleReceipt)
+	records := []media{
+		{"application/json", schema{"oneOf": []any{schema{"type": "object"}, list(schema{"type": "object"})}}, []any{exampleRecord}},
+		{"application/x-ndjson", text1, `{"spot_id":"512021-S99","region":"512021","observed_at":"2026-05-01T10:00:00+08:00","interval_minutes":60,"entries":318}` + "\n"},
+		{"text/csv", text1, "spot_id,region,observed_at,interval_minutes,entries\n512021-S99,512021,2026-05-01 10:00:00,60,318\n"},
+	}
+	return []route{
+		{method: http.MethodPost, path: "/v1/datasets/:id/records", name: "pushRecords", group: "push", needs: needPush, handle: h.pushRecords,
+			maxBody: h.conf.BodyWire, quota: pushQuota,
+			zh: text{"推送记录", "逐条按数据合约检查，落盘后才给出签名回执。atomic（默认）：一条不合格则全部拒收（422）；partial：合格的收下，不合格的连同原因隔离。" +
+				"请求体为 JSON 对象或数组、NDJSON 或 CSV（UTF-8），可用 gzip 或 zstd 压缩一次。"},
+			en: text{"Push records", "Each record is checked against the contract; the signed receipt comes only once all is durable. atomic (the default): one bad record refuses all (422); " +
+				"partial: the good ones are taken, the bad ones quarantined with their reasons. The body is a JSON object or array, NDJSON or CSV (UTF-8), compressed once with gzip or zstd or not at all."},
+			params: []param{paramDataset, paramIdem,
+				{name: "mode", in: "query", schema: oneWord("atomic", "partial"), example: "atomic", zh: "接收方式", en: "all or nothing, or the good records"},
+				paramDry,
+				{name: "wait", in: "query", schema: oneWord("visible"), example: "visible", zh: "等到可查询再应答，过久则 202", en: "answer once queries see it; 202 when that takes too long"},
+				{name: "Content-Encoding", in: "header", schema: oneWord("identity", "gzip", "zstd"), example: "gzip", zh: "压缩方式", en: "how the body is compressed"}},
+			body: records,
+			answers: []answer{
+				{status: http.StatusAccepted, zh: "已落盘，附回执", en: "Durable, with its receipt", headers: []string{"Location"}, media: receipt},
+				{status: http.StatusOK, zh: "已可查询（wait=visible），或仅作检查（dry_run）", en: "Visible to queries (wait=visible), or only checked (dry_run)", headers: []string{"Location"}, media: receipt}},
+			problems: pushProblems},
+		{method: http.MethodPost, path: "/v1/datasets/:id/retractions", name: "retractRecords", group: "push", needs: needPush, handle: h.retractRecords,
+			maxBody: h.conf.BodyWire,
+			quota:   pushQuota,
+			zh:      text{"撤回记录", "给出要撤回记录的主键与事由，格式同推送。撤回也是一次提交，历史仍可按 as_of 查询。"},
+			en:      text{"Retract records", "Gives the keys to retract, in the formats of a push, and why. A retraction is a submission like any other; as_of still answers with what was."},
+			params: []param{paramDataset, paramIdem, paramDry,
+				{name: "reason", in: "query", schema: text1, required: true, example: "闸机重复计数", zh: "撤回事由", en: "why"}},
+			body: []media{
+				{"application/json", list(schema{"type": "object"}), []any{map[string]any{"spot_id": "512021-S99", "observed_at": "2026-05-01T10:00:00+08:00", "interval_minutes": 60}}},
+				{"application/x-ndjson", text1, `{"spot_id":"512021-S99","observed_at":"2026-05-01T10:00:00+08:00","interval_minutes":60}` + "\n"},
+				{"text/csv", text1, "spot_id,observed_at,interval_minutes\n512021-S99,2026-05-01 10:00:00,60\n"},
+			},
+			answers: []answer{
+				{status: http.StatusAccepted, zh: "已落盘，附回执", en: "Durable, with its receipt", headers: []string{"Location"}, media: receipt},
+				{status: http.StatusOK, zh: "仅作检查（dry_run）", en: "Only checked (dry_run)", media: receipt}},
+			problems: pushProblems},
+		{method: http.MethodGet, path: "/v1/submissions", name: "listSubmissions", group: "push", needs: needToken, handle: h.listSubmissions,
+			zh: text{"列出提交", "本机构的提交，新的在前；audit 权限可见全部。"}, en: text{"List submissions", "Those of the caller's agency, newest first; with audit, all."},
+			params: []param{
+				{name: "dataset", in: "query", schema: text1, example: "tourism_flow", zh: "只列此数据集", en: "of this dataset only"},
+				paramLimit(1000), paramCursor},
+			answers: ok("提交", "The submissions", jsonOf(object("submissions next_cursor", map[string]schema{"submissions": list(ref("Submission")), "next_cursor": text1}),
+				map[string]any{"submissions": []any{exampleSubmission}, "next_cursor": ""})),
+			problems: []string{"invalid-request", "cursor-invalid", "engine-unavailable"}},
+		{method: http.MethodGet, path: "/v1/submissions/:submission", name: "getSubmission", group: "push", needs: needToken, handle: h.getSubmission,
+			zh: text{"查看提交", "state：received 已落盘，visible 全部记录可查询，held 待处理。"}, en: text{"Show a submission", "state: received is durable, visible means that queries see every row, held waits for repair."},
+			params: []param{paramSubmit}, answers: ok("提交", "The submission", jsonOf(ref("Submission"), exampleSubmission)), problems: []string{"unknown-submission", "engine-unavailable"}},
+		{method: http.MethodGet, path: "/v1/submissions/:submission/errors", name: "getSubmissionErrors", group: "push", needs: needToken, handle: h.getSubmissionErrors,
+			zh: text{summary: "被拒记录及原因"}, en: text{summary: "Rejected records and why"},
+			params: []param{paramSubmit, paramLimit(1000), paramCursor},
+			answers: ok("被拒记录", "The rejected records", jsonOf(object("errors", map[string]schema{"errors": list(ref("RowError")), "next_cursor": text1}),
+				map[string]any{"errors": []any{exampleRowError}, "next_cursor": ""})),
+			problems: []string{"unknown-submission", "invalid-request", "cursor-invalid", "engine-unavailable"}},
+		{method: http.MethodGet, path: "/v1/submissions/:submission/proof", name: "getSubmissionProof", group: "push", needs: needToken, handle: h.getSubmissionProof,
+			zh: text{"取回回执与证明", "与推送时给出的回执相同，可离线验证（zida receipt verify）。"}, en: text{"The receipt and its proof again", "The same as the push was answered with; it verifies offline (zida receipt verify)."},
+			params: []param{paramSubmit}, answers: ok("回执", "The receipt", receipt), problems: []string{"unknown-submission", "engine-unavailable"}},
+	}
+}

@@ -1,0 +1,95 @@
+package hub
+
+import "net/http"
+
+var (
+	paramAsOf = param{name: "as_of", in: "query", schema: instant, example: "2026-05-03T00:00:00+08:00",
+		zh: "取此刻之前收到的最新版本", en: "the newest version received up to then"}
+	paramFormat = param{name: "format", in: "query", schema: oneWord("json", "ndjson", "csv"), example: "json",
+		zh: "应答格式，优先于 Accept", en: "format of the answer; goes before Accept"}
+
+	exampleQuery = map[string]any{
+		"metrics": []string{"visitors"}, "dimensions": []string{"region"},
+		"time":    map[string]any{"from": "2026-01-01", "to": "2027-01-01", "grain": "month"},
+		"filters": []any{map[string]any{"dimension": "region", "op": "in", "values": []string{"500111", "512021"}}},
+		"order":   []any{map[string]any{"by": "visitors", "dir": "desc"}}, "limit": 100,
+	}
+	exampleAnswer = map[string]any{
+		"columns": []any{
+			map[string]any{"name": "time", "type": "date", "label": "月份"},
+			map[string]any{"name": "region", "type": "string", "label": "行政区划"},
+			map[string]any{"name": "visitors", "type": "integer", "unit": "人次", "label": "接待人次"}},
+		"rows":  []any{[]any{"2026-05-01", "500111", 418233}, []any{"2026-05-01", "512021", 96120}},
+		"as_of": nil, "watermark": 42, "stats": map[string]any{"rows_read": 8928, "elapsed_ms": 7},
+	}
+	queryProblems = []string{"query-invalid", "unknown-metric", "unknown-dimension", "field-not-readable", "forbidden", "not-acceptable",
+		"query-too-expensive", "engine-unavailable", "quota-exceeded"}
+)
+
+func (h *Hub) readRoutes() []route {
+	dataset := map[string]any{
+		"id": "tourism_flow", "name": "景区客流", "name_en": "Visitor flow", "version": "1.0.0", "status": "active", "domain": "tourism",
+		"reference": false, "classification": "internal", "key": []string{"spot_id", "observed_at", "interval_minutes"},
+	}
+	return []route{
+		{method: http.MethodGet, path: "/v1/datasets", name: "listDatasets", group: "read", needs: needToken, handle: h.listDatasets,
+			zh: text{summary: "数据目录"}, en: text{summary: "The catalogue"},
+			answers: ok("全部数据集", "Every dataset", jsonOf(object("datasets", map[string]schema{"datasets": list(ref("Dataset"))}),
+				map[string]any{"datasets": []any{dataset}}))},
+		{method: http.MethodGet, path: "/v1/datasets/:id", name: "getDataset", group: "read", needs: needToken, handle: h.getDataset,
+			zh:     text{"数据集与合约", "按 Accept 给出目录条目、ODCS v3.1 合约（application/yaml）或单条记录的 JSON Schema（application/schema+json）。"},
+			en:     text{"A dataset and its contract", "By Accept: the catalogue's entry, the ODCS v3.1 contract (application/yaml), or the JSON Schema of one record (application/schema+json)."},
+			params: []param{paramDataset},
+			answers: ok("数据集", "The dataset", []media{
+				{"application/json", ref("Dataset"), dataset},
+				{"application/yaml", text1, "apiVersion: v3.1.0\nkind: DataContract\nid: tourism_flow\n"},
+				{"application/schema+json", schema{"type": "object"}, map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}}}),
+			problems: []string{"unknown-dataset", "not-acceptable"}},
+		{method: http.MethodGet, path: "/v1/datasets/:id/records", name: "readRecords", group: "read", needs: needRead, quota: queryQuota, handle: h.readRecords,
+			zh: text{"读取记录", "每条记录的当前版本；history=true 给出全部版本，as_of 给出当时的版本。高于本客户端密级的字段为 null。未列出的查询参数按字段名筛选。"},
+			en: text{"Read records", "The current version of each; history=true gives every version, as_of those of that moment. Fields above the client's clearance are null. Any other parameter filters by the field of that name."},
+			params: []param{paramDataset, paramLimit(10000), paramCursor, paramAsOf,
+				{name: "history", in: "query", schema: boolean, example: false, zh: "包含被修订、被撤回的版本", en: "with versions that were revised or retracted"}, paramFormat},
+			answers: ok("记录", "The records", []media{
+				{"application/json", object("records next_cursor", map[string]schema{"records": list(schema{"type": "object"}), "next_cursor": text1}),
+					map[string]any{"records": []any{exampleRecord}, "next_cursor": ""}},
+				{"application/x-ndjson", text1, `{"spot_id":"512021-S99","region":"512021","entries":318}` + "\n"},
+				{"text/csv", text1, "spot_id,region,entries\n512021-S99,512021,318\n"}}),
+			problems: []string{"unknown-dataset", "unknown-field", "cursor-invalid", "invalid-request", "query-invalid", "field-not-readable",
+				"not-acceptable", "query-too-expensive", "engine-unavailable", "quota-exceeded"}},
+	}
+}
+
+func (h *Hub) queryRoutes() []route {
+	answers := ok("结果：列依次为时间、维度、指标；小数为字符串", "The answer: columns are time, dimensions, metrics; decimals are strings", []media{
+		{"application/json", ref("Answer"), exampleAnswer},
+		{"application/x-ndjson", text1, `{"time":"2026-05-01","region":"500111","visitors":418233}` + "\n"},
+		{"text/csv", text1, "time,region,visitors\n2026-05-01,500111,418233\n"}})
+	return []route{
+		{method: http.MethodGet, path: "/v1/metrics", name: "listMetrics", group: "query", needs: needQuery, handle: h.listMetrics,
+			zh: text{"指标目录", "本客户端可查询的指标、单位与维度。"}, en: text{"The metrics", "Those the client may query, with unit and dimensions."},
+			answers: ok("指标", "The metrics", jsonOf(object("metrics", map[string]schema{"metrics": list(schema{"type": "object"})}),
+				map[string]any{"metrics": []any{map[string]any{"name": "visitors", "label": "接待人次", "label_en": "Visitors", "unit": "人次", "dataset": "tourism_flow",
+					"dimensions": []any{map[string]any{"name": "region", "label": "行政区划", "label_en": "Region", "type": "string"}}}}})),
+			problems: []string{"engine-unavailable"}},
+		{method: http.MethodPost, path: "/v1/query", name: "query", group: "query", needs: needQuery, quota: queryQuota, handle: h.postQuery,
+			zh:     text{"查询指标", "time.to 不含当日；as_of 取当时所见；compare 与上期或上年同期比较。watermark 及以前的提交全部计入。"},
+			en:     text{"Query metrics", "time.to is exclusive; as_of answers with what was known then; compare sets the previous period or year beside. Every submission up to watermark is included."},
+			params: []param{paramFormat}, body: jsonOf(ref("Query"), exampleQuery), answers: answers,
+			problems: append([]string{"unsupported-media-type"}, queryProblems...)},
+		{method: http.MethodGet, path: "/v1/query", name: "queryByAddress", group: "query", needs: needQuery, quota: queryQuota, handle: h.getQuery,
+			zh: text{summary: "查询指标（参数在地址中）"}, en: text{summary: "Query metrics, by address"},
+			params: []param{
+				{name: "metrics", in: "query", required: true, schema: text1, example: "visitors", zh: "指标，逗号分隔", en: "metrics, comma separated"},
+				{name: "dimensions", in: "query", schema: text1, example: "region", zh: "维度，逗号分隔", en: "dimensions, comma separated"},
+				{name: "from", in: "query", schema: text1, example: "2026-01-01", zh: "起始（含）", en: "from, inclusive"},
+				{name: "to", in: "query", schema: text1, example: "2027-01-01", zh: "截止（不含）", en: "to, exclusive"},
+				{name: "grain", in: "query", schema: text1, example: "month", zh: "时间粒度", en: "grain of time"},
+				{name: "filter", in: "query", schema: text1, example: "region:in:500111,512021", zh: "筛选 维度:运算:值,值，可重复", en: "dimension:op:value,value; may be repeated"},
+				{name: "order", in: "query", schema: text1, example: "-visitors", zh: "排序，负号为降序", en: "order, a minus for descending"},
+				paramLimit(1_000_000), paramAsOf,
+				{name: "compare", in: "query", schema: oneWord("previous_period", "previous_year"), example: "previous_year", zh: "对比", en: "compare with"},
+				paramFormat},
+			answers: answers, problems: queryProblems},
+	}
+}
