@@ -1,0 +1,169 @@
+package analytics
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
+)
+
+// Cell is one value of an answer as text: a number's digits, true or false, a day,
+// milliseconds since 1970 for an instant. Encoders know the column's type.
+type Cell struct {
+	Text string
+	Null bool
+}
+
+// Tail is what an answer says after its rows.
+type Tail struct {
+	AsOf       time.Time // what the rows are as of: the time asked for, else now
+	Watermark  uint64    // the last sequence up to which everything is included
+	NextCursor string    // of record reads; "" at the end
+	Truncated  bool      // of queries: the limit left rows out
+	Stats      Stats
+}
+
+// Stats is ClickHouse's own account of the query.
+type Stats struct {
+	RowsRead  uint64 `json:"rows_read"`
+	ElapsedMS int64  `json:"elapsed_ms"`
+}
+
+// Answer is a whole answer in memory.
+type Answer struct {
+	Columns []Column
+	Rows    [][]Cell
+	Tail
+}
+
+// Query answers a query in memory; for large answers use WriteQuery.
+func (a *Analytics) Query(ctx context.Context, q Query, reader Reader, position Position) (*Answer, error) {
+	collected := &Answer{}
+	tail, err := a.WriteQuery(ctx, q, reader, position, collected)
+	if err != nil {
+		return nil, err
+	}
+	collected.Tail = tail
+	return collected, nil
+}
+
+// Begin, Row and End make an Answer an Encoder that keeps what it is given.
+func (w *Answer) Begin(columns []Column) error { w.Columns = columns; return nil }
+
+// Row keeps a copy of the cells.
+func (w *Answer) Row(cells []Cell) error {
+	w.Rows = append(w.Rows, append([]Cell(nil), cells...))
+	return nil
+}
+
+// End keeps the tail.
+func (w *Answer) End(tail Tail) error { w.Tail = tail; return nil }
+
+// WriteQuery answers a query row by row into out. Nothing has been written when the
+// error is a *QueryError or a *ForbiddenError about the query itself.
+func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, position Position, out Encoder) (Tail, error) {
+	p, err := a.plan(q, &reader)
+	if err != nil {
+		return Tail{}, err
+	}
+	at, tail, err := a.snapshot(ctx, q.AsOf, position)
+	if err != nil {
+		return Tail{}, err
+	}
+	s, err := a.tables.compile(p, at)
+	if err != nil {
+		return Tail{}, err
+	}
+	n := 0
+	err = a.stream(ctx, s, p.columns, out, &tail.Stats, len(p.columns), func([]Cell) bool {
+		n++
+		tail.Truncated = n > p.limit
+		return !tail.Truncated
+	})
+	if err != nil {
+		return Tail{}, err
+	}
+	return tail, out.End(tail)
+}
+
+// snapshot maps as_of to the versions that count: those of the last submission received
+// by then, and of all before, as far as history has followed.
+func (a *Analytics) snapshot(ctx context.Context, asOf string, position Position) (snapshot, Tail, error) {
+	if asOf == "" {
+		return snapshot{}, Tail{AsOf: time.Now().In(shanghai).Truncate(time.Second), Watermark: position.Watermark}, nil
+	}
+	t, ok := parseTime(asOf)
+	if !ok {
+		return snapshot{}, Tail{}, invalid("/as_of", fmt.Sprintf("%q 不是日期或时刻", cut(asOf)), fmt.Sprintf("%q is neither a day nor an instant", cut(asOf)),
+			"写 2025-03-01T00:00:00+08:00", "write 2025-03-01T00:00:00+08:00")
+	}
+	var sequence uint64
+	query := "SELECT max(seq) FROM " + a.tables.submissions() + " WHERE received_at <= fromUnixTimestamp64Milli(?, 'UTC')"
+	if err := a.store.Reader().QueryRow(undated(ctx), query, t.UnixMilli()).Scan(&sequence); err != nil {
+		return snapshot{}, Tail{}, fmt.Errorf("sequence as of %s: %w", asOf, explain(err))
+	}
+	sequence = min(sequence, position.HistoryWatermark)
+	return snapshot{asOf: true, before: versionsBefore(sequence)}, Tail{AsOf: t, Watermark: sequence}, nil
+}
+
+// stream runs a statement as the reader and hands its rows on. more is asked about each
+// row before it is written; false ends the stream. The statement's columns beyond shown
+// are for more alone.
+func (a *Analytics) stream(ctx context.Context, s *statement, columns []Column, out Encoder, stats *Stats, width int, more func([]Cell) bool) error {
+	ctx, cancel := context.WithCancel(undated(ctx))
+	defer cancel()
+	began := time.Now()
+	var elapsed time.Duration
+	ctx = clickhouse.Context(ctx, clickhouse.WithProgress(func(p *clickhouse.Progress) {
+		stats.RowsRead += p.Rows
+		elapsed += p.Elapsed
+	}))
+	rows, err := a.store.Reader().Query(ctx, s.text.String(), s.args...)
+	if err != nil {
+		return explain(err)
+	}
+	defer rows.Close()
+	if err := out.Begin(columns); err != nil {
+		return err
+	}
+	raw := make([]sql.NullString, width)
+	targets := make([]any, width)
+	for i := range raw {
+		targets[i] = &raw[i]
+	}
+	cells := make([]Cell, width)
+	ended := false
+	for rows.Next() {
+		if err := rows.Scan(targets...); err != nil {
+			return fmt.Errorf("read a row: %w", err)
+		}
+		for i, value := range raw {
+			cells[i] = Cell{Text: value.String, Null: !value.Valid}
+		}
+		if ended = !more(cells); ended {
+			break
+		}
+		if err := out.Row(cells[:len(columns)]); err != nil {
+			return err
+		}
+	}
+	if err := rows.Err(); err != nil && !ended {
+		return explain(err)
+	}
+	if elapsed == 0 {
+		elapsed = time.Since(began)
+	}
+	stats.ElapsedMS = elapsed.Milliseconds()
+	return nil
+}
+
+// undated is ctx without its deadline, still cancelled with it. clickhouse-go sends a
+// deadline to the server as max_execution_time, where it would lift the reader's own
+// limit or break its bounds.
+func undated(ctx context.Context) context.Context {
+	free, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	return free
+}

@@ -1,0 +1,292 @@
+package analytics
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// Encoder writes an answer in one format. Queries and record reads share them.
+type Encoder interface {
+	Begin(columns []Column) error
+	Row(cells []Cell) error
+	End(tail Tail) error
+}
+
+// Format is a way to write answers.
+type Format string
+
+// The formats.
+const (
+	FormatJSON   Format = "json"
+	FormatNDJSON Format = "ndjson"
+	FormatCSV    Format = "csv"
+)
+
+// ParseFormat reads a ?format= value.
+func ParseFormat(name string) (Format, bool) {
+	switch f := Format(name); f {
+	case FormatJSON, FormatNDJSON, FormatCSV:
+		return f, true
+	}
+	return "", false
+}
+
+// ContentType is the format's media type.
+func (f Format) ContentType() string {
+	switch f {
+	case FormatNDJSON:
+		return "application/x-ndjson"
+	case FormatCSV:
+		return "text/csv; charset=utf-8; header=present"
+	}
+	return "application/json"
+}
+
+// NewEncoder writes to w. records chooses the shape of JSON: {"records":[{…}],…}
+// instead of {"columns":[…],"rows":[[…]],…}.
+func NewEncoder(w io.Writer, format Format, records bool) Encoder {
+	out := output{w: bufio.NewWriterSize(w, 32<<10)}
+	switch {
+	case format == FormatCSV:
+		return &csvEncoder{output: out}
+	case format == FormatNDJSON:
+		return &ndjsonEncoder{output: out}
+	case records:
+		return &recordsEncoder{ndjsonEncoder{output: out}}
+	}
+	return &jsonEncoder{output: out}
+}
+
+// output is what encoders have in common.
+type output struct {
+	w       *bufio.Writer
+	columns []Column
+	line    []byte // the row being built
+	rows    int
+}
+
+// emit writes the row.
+func (o *output) emit() error {
+	o.rows++
+	_, err := o.w.Write(o.line)
+	o.line = o.line[:0]
+	return err
+}
+
+// jsonEncoder writes the answer to a query.
+type jsonEncoder struct{ output }
+
+func (e *jsonEncoder) Begin(columns []Column) error {
+	e.columns = columns
+	head, err := json.Marshal(columns)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.w, `{"columns":%s,"rows":[`, head)
+	return err
+}
+
+func (e *jsonEncoder) Row(cells []Cell) error {
+	if e.rows > 0 {
+		e.line = append(e.line, ',')
+	}
+	e.line = append(e.line, '[')
+	for i, cell := range cells {
+		if i > 0 {
+			e.line = append(e.line, ',')
+		}
+		e.line = appendJSON(e.line, e.columns[i].Type, cell)
+	}
+	e.line = append(e.line, ']')
+	return e.emit()
+}
+
+func (e *jsonEncoder) End(tail Tail) error {
+	stats, err := json.Marshal(tail.Stats)
+	if err != nil {
+		return err
+	}
+	truncated := ""
+	if tail.Truncated {
+		truncated = `,"truncated":true`
+	}
+	fmt.Fprintf(e.w, `],"as_of":%q,"watermark":%d,"stats":%s%s}`+"\n", tail.AsOf.In(shanghai).Format(time.RFC3339Nano), tail.Watermark, stats, truncated)
+	return e.w.Flush()
+}
+
+// ndjsonEncoder writes one object a line.
+type ndjsonEncoder struct{ output }
+
+func (e *ndjsonEncoder) Begin(columns []Column) error {
+	e.columns = columns
+	return nil
+}
+
+func (e *ndjsonEncoder) Row(cells []Cell) error {
+	e.object(cells)
+	e.line = append(e.line, '\n')
+	return e.emit()
+}
+
+func (e *ndjsonEncoder) End(Tail) error { return e.w.Flush() }
+
+func (e *ndjsonEncoder) object(cells []Cell) {
+	for i, cell := range cells {
+		e.line = append(e.line, map[bool]byte{true: '{', false: ','}[i == 0])
+		e.line = appendString(e.line, e.columns[i].Name)
+		e.line = append(e.line, ':')
+		e.line = appendJSON(e.line, e.columns[i].Type, cell)
+	}
+	e.line = append(e.line, '}')
+}
+
+// recordsEncoder writes {"records":[…],"next_cursor":""}.
+type recordsEncoder struct{ ndjsonEncoder }
+
+func (e *recordsEncoder) Begin(columns []Column) error {
+	e.columns = columns
+	_, err := e.w.WriteString(`{"records":[`)
+	return err
+}
+
+func (e *recordsEncoder) Row(cells []Cell) error {
+	if e.rows > 0 {
+		e.line = append(e.line, ',')
+	}
+	e.object(cells)
+	return e.emit()
+}
+
+func (e *recordsEncoder) End(tail Tail) error {
+	fmt.Fprintf(e.w, `],"next_cursor":%q,"as_of":%q,"watermark":%d}`+"\n", tail.NextCursor, tail.AsOf.In(shanghai).Format(time.RFC3339Nano), tail.Watermark)
+	return e.w.Flush()
+}
+
+// csvEncoder writes RFC 4180 with a heading.
+type csvEncoder struct{ output }
+
+func (e *csvEncoder) Begin(columns []Column) error {
+	e.columns = columns
+	for i, column := range columns {
+		if i > 0 {
+			e.line = append(e.line, ',')
+		}
+		e.line = appendCSV(e.line, column.Name)
+	}
+	e.line = append(e.line, "\r\n"...)
+	return e.emit()
+}
+
+func (e *csvEncoder) Row(cells []Cell) error {
+	for i, cell := range cells {
+		if i > 0 {
+			e.line = append(e.line, ',')
+		}
+		switch {
+		case cell.Null:
+		case e.columns[i].Type == typeInstant:
+			e.line = appendInstant(e.line, cell.Text)
+		case e.columns[i].Type == typeString:
+			e.line = appendCSV(e.line, cell.Text)
+		default:
+			e.line = append(e.line, cell.Text...)
+		}
+	}
+	e.line = append(e.line, "\r\n"...)
+	return e.emit()
+}
+
+func (e *csvEncoder) End(Tail) error { return e.w.Flush() }
+
+// appendCSV writes a text. One that a spreadsheet would take for a formula is given an
+// apostrophe in front, which spreadsheets show as text.
+func appendCSV(b []byte, text string) []byte {
+	guard := ""
+	quoted := false
+	if text != "" {
+		switch text[0] {
+		case '=', '+', '-', '@', '\t', '\r', '\n':
+			guard = "'"
+		}
+		quoted = text[0] == ' ' || text[len(text)-1] == ' '
+	}
+	for i := range len(text) {
+		switch text[i] {
+		case '"', ',', '\n', '\r', '\t':
+			quoted = true
+		}
+	}
+	if !quoted {
+		return append(append(b, guard...), text...)
+	}
+	b = append(append(b, '"'), guard...)
+	for i := range len(text) {
+		if text[i] == '"' {
+			b = append(b, '"')
+		}
+		b = append(b, text[i])
+	}
+	return append(b, '"')
+}
+
+// appendJSON writes a cell: numbers and booleans as they are, decimals as texts so that
+// no reader rounds them.
+func appendJSON(b []byte, kind string, cell Cell) []byte {
+	if cell.Null {
+		return append(b, "null"...)
+	}
+	switch kind {
+	case typeInteger, typeNumber, typeBoolean:
+		return append(b, cell.Text...)
+	case typeInstant:
+		b = append(b, '"')
+		b = appendInstant(b, cell.Text)
+		return append(b, '"')
+	}
+	return appendString(b, cell.Text)
+}
+
+// appendInstant writes milliseconds since 1970 as RFC 3339 in Asia/Shanghai.
+func appendInstant(b []byte, millis string) []byte {
+	n, err := strconv.ParseInt(millis, 10, 64)
+	if err != nil {
+		return append(b, millis...)
+	}
+	t := time.UnixMilli(n).In(shanghai)
+	if n%1000 != 0 {
+		return t.AppendFormat(b, "2006-01-02T15:04:05.000Z07:00")
+	}
+	return t.AppendFormat(b, time.RFC3339)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString writes a JSON string; bytes that are not UTF-8 become U+FFFD.
+func appendString(b []byte, text string) []byte {
+	b = append(b, '"')
+	for i := 0; i < len(text); {
+		c := text[i]
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c < 0x20 || c == 0x7f:
+			b = append(b, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		case c >= utf8.RuneSelf:
+			r, size := utf8.DecodeRuneInString(text[i:])
+			b = utf8.AppendRune(b, r)
+			i += size
+			continue
+		default:
+			b = append(b, c)
+		}
+		i++
+	}
+	return append(b, '"')
+}

@@ -1,0 +1,129 @@
+package analytics
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/zida-hub/zida/schemas"
+)
+
+// statement is SQL of ours with the values from outside beside it, bound at each "?".
+type statement struct {
+	text strings.Builder
+	args []any
+}
+
+func (s *statement) add(text string, args ...any) {
+	s.text.WriteString(text)
+	s.args = append(s.args, args...)
+}
+
+// condition is one term of a WHERE.
+type condition struct {
+	text string
+	args []any
+}
+
+// where writes the terms, joined by AND, after word.
+func (s *statement) where(word string, conditions []condition) {
+	for _, c := range conditions {
+		s.add(word+c.text, c.args...)
+		word = " AND "
+	}
+}
+
+// snapshot says which rows of a dataset count: those of the current table, or of the
+// state that had versions below before.
+type snapshot struct {
+	asOf   bool
+	before uint64
+}
+
+// rows writes a subquery of the snapshot's rows, one for each key, deleted ones left out.
+// pushed conditions may name key columns only, since only those are equal in all versions
+// of a row.
+//
+// As of an earlier version most rows are the current ones still; history is read only for
+// keys that have changed since. The current table keeps superseded and deleted versions
+// until a merge, but always the newest, so a version at or above the bound gives such a
+// key away. Both readings of the table are of one set of parts (sharedSnapshot), so a push
+// that arrives in between cannot drop a key or show it twice.
+func (t tables) rows(s *statement, c *schemas.Contract, columns []string, at snapshot, pushed []condition) {
+	if len(columns) == 0 {
+		columns = []string{"_version"} // a subquery needs a column, also where only rows are counted
+	}
+	s.add("(SELECT " + quoteAll(columns) + " FROM " + t.current(c.ID) + " FINAL")
+	if !at.asOf {
+		s.where(" WHERE ", pushed)
+		s.add(")")
+		return
+	}
+	s.add(" WHERE _version < ?", at.before)
+	s.where(" AND ", pushed)
+	s.add(" UNION ALL SELECT " + quoteAll(columns) + " FROM ")
+	t.superseded(s, c, columns, at.before, pushed)
+	s.add(")")
+}
+
+// superseded writes a subquery of the rows that have been revised or retracted since.
+func (t tables) superseded(s *statement, c *schemas.Contract, columns []string, before uint64, pushed []condition) {
+	var key, other, all []string
+	for _, i := range c.Key {
+		key = append(key, c.Properties[i].Name)
+	}
+	for _, column := range columns {
+		if !slices.Contains(key, column) && column != "_version" {
+			other = append(other, column)
+		}
+	}
+	other = append(other, "_deleted")
+	for _, column := range columns {
+		switch i := slices.Index(other, column); {
+		case column == "_version":
+			all = append(all, "_last_version AS _version")
+		case i >= 0:
+			all = append(all, "tupleElement(_last, "+itoa(i+1)+") AS "+quote(column))
+		default:
+			all = append(all, quote(column))
+		}
+	}
+	keys := quoteAll(key)
+	s.add("(SELECT " + strings.Join(all, ", ") + " FROM (SELECT " + keys + ", max(_version) AS _last_version, argMax(tuple(" + quoteAll(other) + "), _version) AS _last FROM " +
+		t.history(c.ID))
+	s.add(" WHERE _version < ?", before)
+	s.where(" AND ", pushed)
+	s.add(" AND ("+keys+") "+t.global()+"IN (SELECT "+keys+" FROM "+t.current(c.ID)+" WHERE _version >= ?", before)
+	s.where(" AND ", pushed)
+	s.add(") GROUP BY " + keys + ") WHERE tupleElement(_last, " + itoa(len(other)) + ") = 0)")
+}
+
+// join writes a reference list of the same snapshot beside the rows.
+func (t tables) join(s *statement, j *join, at snapshot) {
+	key := j.list.Properties[j.list.Key[0]].Name
+	columns := append([]string{key}, j.columns...)
+	s.add(" " + t.global() + "ANY LEFT JOIN (SELECT " + quote(key) + " AS " + quote(j.key()))
+	for _, column := range j.columns {
+		s.add(", toNullable(" + quote(column) + ") AS " + quote(j.column(column)))
+	}
+	s.add(" FROM ")
+	t.rows(s, j.list, columns, at, nil)
+	s.add(") AS " + quote("_j_"+j.by) + " ON " + quote(j.by) + " = " + quote(j.key()))
+}
+
+// readSettings hold for every query of a reader.
+// Answers are the same whatever a server's profile says: decimals keep their zeros, old
+// dates do not wrap, parts are one set for the whole query, and no index hides the newest
+// version of a row from FINAL.
+const readSettings = " SETTINGS output_format_decimal_trailing_zeros = 1, enable_extended_results_for_datetime_functions = 1, " +
+	"enable_shared_storage_snapshot_in_query = 1, use_skip_indexes_if_final = 0, optimize_aggregation_in_order = 0, join_use_nulls = 0"
+
+// text writes an expression as the text that answers carry; instants as milliseconds.
+func text(expression, kind string) string {
+	switch kind {
+	case typeInstant:
+		expression = "toUnixTimestamp64Milli(" + expression + ")"
+	case typeNumber:
+		return "CAST(if(isFinite(toFloat64(" + expression + ")), toString(toFloat64(" + expression + ")), NULL), 'Nullable(String)')"
+	}
+	return "CAST(toString(" + expression + "), 'Nullable(String)')"
+}
