@@ -24,19 +24,19 @@ type Column struct {
 	Type string
 }
 
-// kind is how a property's values are held; it decides setter, column and encoding.
-type kind uint8
+// valueKind is how a property's values are held; it decides setter, column and encoding.
+type valueKind uint8
 
 const (
-	kindString  kind = iota
-	kindCode         // a position in a reference list or enumeration
-	kindInt          // Int64
-	kindDecimal      // up to 18 digits: Decimal32 or Decimal64, a scaled int64
-	kindWide         // 19 to 38 digits: Decimal128
-	kindFloat        // Float64
-	kindBool         // Bool
-	kindTime         // DateTime64(3, 'UTC'): milliseconds since 1970
-	kindDate         // Date32: days since 1970
+	kindString  valueKind = iota
+	kindCode              // a position in a reference list or enumeration
+	kindInt               // Int64
+	kindDecimal           // up to 18 digits: Decimal32 or Decimal64, a scaled int64
+	kindWide              // 19 to 38 digits: Decimal128
+	kindFloat             // Float64
+	kindBool              // Bool
+	kindTime              // DateTime64(3, 'UTC'): milliseconds since 1970
+	kindDate              // Date32: days since 1970
 )
 
 // field is one property, compiled.
@@ -44,7 +44,7 @@ type field struct {
 	at       int
 	name     string
 	quoted   string // the name as it stands in JSON, for the predicted compare
-	kind     kind
+	kind     valueKind
 	width    int // bytes of one value in the column; 0 for strings and codes
 	column   Column
 	prop     *Property

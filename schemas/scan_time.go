@@ -165,3 +165,12 @@ func localTime(days, clock int64, year int) int64 {
 	t := time.UnixMilli(days*dayMillis + clock).UTC()
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), shanghai).UnixMilli()
 }
+
+// dateMillis is 00:00 of a day in Asia/Shanghai.
+func dateMillis(days int64) int64 {
+	const days1992 = 8035
+	if days >= days1992 {
+		return days*dayMillis - shanghaiMillis
+	}
+	return localTime(days, 0, 0)
+}
