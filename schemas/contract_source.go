@@ -2,10 +2,12 @@ package schemas
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +16,7 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	schemakind "github.com/santhosh-tekuri/jsonschema/v6/kind"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 )
@@ -221,36 +224,67 @@ func matchStandard(tree any) error {
 	err = schema.Validate(instance)
 	var invalid *jsonschema.ValidationError
 	if errors.As(err, &invalid) {
-		e := &ContractError{}
-		e.addLeaves(invalid, message.NewPrinter(language.English))
-		return e
+		return standardIssues(invalid, instance)
 	}
 	return err
 }
 
-// addLeaves lists the innermost causes, which say what is wrong where.
-func (e *ContractError) addLeaves(v *jsonschema.ValidationError, p *message.Printer) {
-	if len(e.Issues) >= maxIssues {
-		return
+// standardIssues turns the validator's tree into a flat list of innermost causes,
+// which say what is wrong where.
+func standardIssues(invalid *jsonschema.ValidationError, instance any) *ContractError {
+	const remedy = "the Open Data Contract Standard v3.1 asks for it"
+	var issues, unknown []ContractIssue
+	printer := message.NewPrinter(language.English)
+	var walk func(*jsonschema.ValidationError)
+	walk = func(v *jsonschema.ValidationError) {
+		for _, cause := range v.Causes {
+			walk(cause)
+		}
+		if len(v.Causes) > 0 {
+			return
+		}
+		path := dotted(v.InstanceLocation, instance)
+		if _, notHere := v.ErrorKind.(*schemakind.FalseSchema); notHere {
+			unknown = append(unknown, ContractIssue{path, "is not a member that the standard has here", "take it out, or make it a customProperty"})
+			return
+		}
+		issues = append(issues, ContractIssue{path, v.ErrorKind.LocalizedString(printer), remedy})
 	}
-	if len(v.Causes) == 0 {
-		e.Issues = append(e.Issues, ContractIssue{
-			Path: dotted(v.InstanceLocation), Text: v.ErrorKind.LocalizedString(p), Remedy: "the Open Data Contract Standard v3.1 asks for it",
-		})
-		return
+	walk(invalid)
+	// Where a part fails, the standard's schema calls all its members unknown too:
+	// they are worth naming only when nothing else is wrong.
+	if len(issues) == 0 {
+		issues = unknown
 	}
-	for _, cause := range v.Causes {
-		e.addLeaves(cause, p)
-	}
+	slices.SortFunc(issues, func(a, b ContractIssue) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Text, b.Text))
+	})
+	issues = slices.Compact(issues)
+	return &ContractError{Issues: issues[:min(len(issues), maxIssues)]}
 }
 
-// dotted writes a JSON location as people do: schema[0].properties[2].name.
-func dotted(location []string) string {
+// dotted writes a JSON location as people do, a property by its name:
+// schema[0].properties.entries.examples[1].
+func dotted(location []string, instance any) string {
 	var path strings.Builder
-	for _, step := range location {
-		if _, err := strconv.Atoi(step); err == nil {
+	for i, step := range location {
+		if list, ok := instance.([]any); ok {
+			n, err := strconv.Atoi(step)
+			if err != nil || n < 0 || n >= len(list) {
+				return path.String()
+			}
+			instance = list[n]
+			if member, ok := instance.(map[string]any); ok && i > 0 && location[i-1] == "properties" {
+				if name, ok := member["name"].(string); ok {
+					path.WriteString("." + name)
+					continue
+				}
+			}
 			path.WriteString("[" + step + "]")
 			continue
+		}
+		if member, ok := instance.(map[string]any); ok {
+			instance = member[step]
 		}
 		if path.Len() > 0 {
 			path.WriteByte('.')
