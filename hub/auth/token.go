@@ -47,7 +47,7 @@ func (a *Authority) Verify(token string) (*Principal, error) {
 		return nil, errTooLong
 	}
 	now := a.now()
-	sum := sha256.Sum256([]byte(token))
+	sum := digest(token)
 	v := a.cache.get(&sum)
 	if v == nil {
 		var err error
@@ -67,6 +67,16 @@ func (a *Authority) Verify(token string) (*Principal, error) {
 		v.standing.Store(st)
 	}
 	return st.principal, st.err
+}
+
+// digest is the SHA-256 of a token. Converting the string would allocate, so
+// tokens of usual length are copied to the stack.
+func digest(token string) [sha256.Size]byte {
+	var buf [1536]byte
+	if len(token) > len(buf) {
+		return sha256.Sum256([]byte(token))
+	}
+	return sha256.Sum256(buf[:copy(buf[:], token)])
 }
 
 // verify is the whole check of a token not seen before, apart from what changes
