@@ -26,6 +26,7 @@ type Config struct {
 
 	Data          string
 	Journal       string
+	FirstSequence int64
 	ClickHouse    string
 	EngineLibrary string
 	EngineMemory  int64
@@ -139,6 +140,9 @@ func (c *Config) storeSettings() []Setting {
 		{Key: "journal", Default: "", into: &c.Journal, check: optional(isNATSURL), Secret: true,
 			Help:   "nats:// URL of a JetStream cluster; empty: the embedded journal",
 			HelpZH: "JetStream 集群地址（nats://）；留空则用内嵌日志"},
+		{Key: "first-sequence", Default: "0", into: &c.FirstSequence, check: isSize,
+			Help:   "sequence at which a new journal opens: after a loss, one above everything that was ever acknowledged",
+			HelpZH: "新建日志的起始序号：日志丢失后，须高于曾确认过的全部序号"},
 		{Key: "clickhouse", Default: "", into: &c.ClickHouse, check: optional(isClickHouseURL), Secret: true,
 			Help:   "clickhouse:// DSN of a server or cluster; empty: the embedded engine",
 			HelpZH: "ClickHouse 服务器或集群 DSN（clickhouse://）；留空则用内嵌引擎"},

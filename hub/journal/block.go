@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/cespare/xxhash/v2"
+
+	"github.com/zida-hub/zida/schemas"
 )
 
 // MaxRows is how many rows one message (or one large submission) can hold: the
@@ -51,7 +53,9 @@ type Submission struct {
 	Reason                                   string   // of a retraction
 	Section                                  int      // index of the section that holds the rows, -1 when they are staged
 	Parts                                    []Part   // the staged parts of a large submission
+	Columns                                  []string // names of the staged parts\' columns
 	Rejects                                  []byte   // quarantined rows and their reasons (JSON lines); staged parts carry their own
+	List                                     []byte   // of a reference list: the entries it sets or takes away (JSON), for every hub\'s memory
 }
 
 // HasKey tells whether the sender gave an Idempotency-Key.
@@ -69,7 +73,7 @@ type Part struct {
 type Section struct {
 	Dataset  string
 	Contract string
-	Columns  uint32
+	Columns  []string // names, in the order of the frames
 	Rows     uint32
 	Deleted  bool
 	// RowNumbers are the rows' places in the bodies they came in, when those are
@@ -87,9 +91,9 @@ type Block struct {
 	Signature   []byte // over the Merkle root of the submissions' receipts
 	Submissions []Submission
 	Sections    []Section
-	// Levels are the Merkle tree's hashes, leaves first; made by whoever needs
-	// them, never written.
-	Levels [][][32]byte
+	// Tree is the Merkle tree over the submissions' receipts; made by whoever
+	// needs it, never written.
+	Tree *schemas.Tree
 }
 
 const (
@@ -109,6 +113,14 @@ func appendString(b []byte, s string) []byte {
 func appendBytes(b, s []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(s)))
 	return append(b, s...)
+}
+
+func appendNames(b []byte, names []string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(names)))
+	for _, name := range names {
+		b = appendString(b, name)
+	}
+	return b
 }
 
 func seal(b []byte) []byte {
@@ -184,12 +196,16 @@ func appendSubmission(b []byte, s *Submission) []byte {
 	b = appendString(b, s.Reason)
 	b = binary.AppendVarint(b, int64(s.Section))
 	b = binary.AppendUvarint(b, uint64(len(s.Parts)))
+	if len(s.Parts) > 0 {
+		b = appendNames(b, s.Columns)
+	}
 	for _, p := range s.Parts {
 		b = binary.AppendUvarint(b, p.Sequence)
 		b = binary.AppendUvarint(b, uint64(p.Rows))
 		b = binary.AppendUvarint(b, uint64(p.Rejects))
 	}
-	return appendBytes(b, s.Rejects)
+	b = appendBytes(b, s.Rejects)
+	return appendBytes(b, s.List)
 }
 
 func appendSection(b []byte, s *Section) []byte {
@@ -203,7 +219,7 @@ func appendSection(b []byte, s *Section) []byte {
 	b = append(b, flags)
 	b = appendString(b, s.Dataset)
 	b = appendString(b, s.Contract)
-	b = binary.AppendUvarint(b, uint64(s.Columns))
+	b = appendNames(b, s.Columns)
 	b = binary.AppendUvarint(b, uint64(s.Rows))
 	if s.RowNumbers != nil {
 		last := uint32(0)
@@ -359,6 +375,14 @@ func (r *reader) text(prev string) string {
 	return string(p)
 }
 
+func (r *reader) names() []string {
+	names := make([]string, r.count(1))
+	for i := range names {
+		names[i] = string(r.bytes())
+	}
+	return names
+}
+
 func (r *reader) submission(s, prev *Submission) {
 	if prev == nil {
 		prev = &Submission{}
@@ -384,6 +408,7 @@ func (r *reader) submission(s, prev *Submission) {
 	s.Reason = r.text(prev.Reason)
 	s.Section = int(r.varint())
 	if n := r.count(3); n > 0 {
+		s.Columns = r.names()
 		s.Parts = make([]Part, n)
 		for i := range s.Parts {
 			s.Parts[i] = Part{Sequence: r.uvarint(), Rows: r.u32(), Rejects: r.u32()}
@@ -391,6 +416,9 @@ func (r *reader) submission(s, prev *Submission) {
 	}
 	if p := r.bytes(); len(p) > 0 {
 		s.Rejects = p
+	}
+	if p := r.bytes(); len(p) > 0 {
+		s.List = p
 	}
 }
 
@@ -402,7 +430,7 @@ func (r *reader) section(s *Section) {
 	s.Deleted = f[0]&flagDeleted != 0
 	s.Dataset = string(r.bytes())
 	s.Contract = string(r.bytes())
-	s.Columns = r.u32()
+	s.Columns = r.names()
 	s.Rows = r.u32()
 	if f[0]&flagRowNumbers != 0 {
 		if uint64(s.Rows) > uint64(len(r.b)) {
