@@ -8,7 +8,7 @@ import (
 )
 
 func TestShippedContractsAreLabelledInBothLanguages(t *testing.T) {
-	contracts, err := Embedded()
+	contracts, err := embedded()
 	if err != nil {
 		t.Fatal(err)
 	}

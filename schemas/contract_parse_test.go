@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -275,9 +276,12 @@ func TestCELIdentifiers(t *testing.T) {
 	f("")
 }
 
+// embedded spares the tests reading the shipped contracts again and again.
+var embedded = sync.OnceValues(Embedded)
+
 func shipped(t testing.TB, id string) *Contract {
 	t.Helper()
-	contracts, err := Embedded()
+	contracts, err := embedded()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -81,7 +82,7 @@ func lengthText(n int, none string) string {
 	if n == 0 {
 		return none
 	}
-	return fmt.Sprint(n)
+	return strconv.Itoa(n)
 }
 
 func patternText(p *regexp.Regexp) string {

@@ -104,7 +104,7 @@ func TestCheckVersionAsksForTheRightStep(t *testing.T) {
 }
 
 func TestAContractDoesNotDifferFromItself(t *testing.T) {
-	contracts, err := Embedded()
+	contracts, err := embedded()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files anew")
 
 func TestJSONSchemaOfShippedContractsIsAsAgreed(t *testing.T) {
-	contracts, err := Embedded()
+	contracts, err := embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func validates(t *testing.T, schema *jsonschema.Schema, row any) error {
 }
 
 func TestExamplesOfAContractAreARecordOfIt(t *testing.T) {
-	contracts, err := Embedded()
+	contracts, err := embedded()
 	if err != nil {
 		t.Fatal(err)
 	}
