@@ -146,14 +146,19 @@ func (c *Client) Public(ctx context.Context, path string) (status int, body []by
 	return resp.StatusCode, body, err
 }
 
-// Admin makes a call of the admin API: a method, the path under /v1/admin, a
-// body or nil. The answer is returned as the hub wrote it.
-func (c *Client) Admin(ctx context.Context, method, path string, in any) (json.RawMessage, error) {
-	var out json.RawMessage
-	if in == nil {
-		err := c.do(ctx, &call{method: method, path: "/v1/admin" + path}, &out)
-		return out, err
+// Admin makes a call of the admin API: a method, the path under /v1/admin, its
+// parameters, a body or nil. The answer is returned as the hub wrote it.
+func (c *Client) Admin(ctx context.Context, method, path string, query url.Values, body any) (json.RawMessage, error) {
+	in := &call{method: method, path: "/v1/admin" + path, query: query, once: method != http.MethodGet}
+	if body != nil {
+		data, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		in.body, in.size = Bytes(data), int64(len(data))
+		in.header = http.Header{"Content-Type": {"application/json"}}
 	}
-	err := c.sendJSON(ctx, method, "/v1/admin"+path, in, &out)
+	var out json.RawMessage
+	err := c.do(ctx, in, &out)
 	return out, err
 }

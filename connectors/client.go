@@ -114,6 +114,7 @@ type call struct {
 	body         Body
 	size         int64 // of the body, -1 when unknown
 	public       bool  // sent without a token
+	once         bool  // not sent again when no answer came: doing it twice would matter
 }
 
 // UnreachableError says that no answer came from the hub, or none but "later".
@@ -213,22 +214,19 @@ func (c *Client) retry(ctx context.Context, budget time.Duration, in *call) (*ht
 		resp, err := c.send(ctx, in)
 		if err != nil {
 			var problem *Problem
-			if errors.As(err, &problem) && !problem.temporary() {
-				return nil, backoff.Permanent(err)
+			var unreachable *UnreachableError
+			switch {
+			case errors.As(err, &problem): // no token was given
+				return nil, problem.again()
+			case errors.As(err, &unreachable) && !in.once:
+				return nil, err
 			}
-			return nil, err
+			return nil, backoff.Permanent(err)
 		}
-		if resp.StatusCode < 400 {
+		if resp.StatusCode < 300 {
 			return resp, nil
 		}
-		problem := readProblem(resp)
-		if !problem.temporary() {
-			return nil, backoff.Permanent(problem)
-		}
-		if problem.RetryAfter > 0 {
-			return nil, &laterError{problem: problem, wait: &backoff.RetryAfterError{Duration: problem.RetryAfter}}
-		}
-		return nil, problem
+		return nil, readProblem(resp).again()
 	}
 	opts := []backoff.RetryOption{backoff.WithMaxElapsedTime(budget)}
 	if budget < 0 {
@@ -240,15 +238,6 @@ func (c *Client) retry(ctx context.Context, budget time.Duration, in *call) (*ht
 	resp, err := backoff.Retry(ctx, attempt, opts...)
 	return resp, withoutBackoff(err)
 }
-
-// laterError is a refusal that says when to come back.
-type laterError struct {
-	problem *Problem
-	wait    *backoff.RetryAfterError
-}
-
-func (e *laterError) Error() string   { return e.problem.Error() }
-func (e *laterError) Unwrap() []error { return []error{e.problem, e.wait} }
 
 // withoutBackoff takes the retry library's wrapping off an error, for callers to see.
 func withoutBackoff(err error) error {

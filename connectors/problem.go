@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 )
 
 // RowError is one record's fault as the hub names it, with the place in the
@@ -77,6 +79,26 @@ func (p *Problem) temporary() bool {
 // Temporary says that the hub, not the request, was at fault when tries ran out.
 func (p *Problem) Temporary() bool { return p.temporary() }
 
+// laterError is a refusal that says when to come back.
+type laterError struct {
+	problem *Problem
+	wait    *backoff.RetryAfterError
+}
+
+func (e *laterError) Error() string   { return e.problem.Error() }
+func (e *laterError) Unwrap() []error { return []error{e.problem, e.wait} }
+
+// again wraps a refusal for the retry library: for good, at a time, or with back-off.
+func (p *Problem) again() error {
+	switch {
+	case !p.temporary():
+		return backoff.Permanent(p)
+	case p.RetryAfter > 0:
+		return &laterError{problem: p, wait: &backoff.RetryAfterError{Duration: p.RetryAfter}}
+	}
+	return p
+}
+
 // readProblem consumes an error answer, whatever shape a proxy gave it.
 func readProblem(resp *http.Response) *Problem {
 	defer drain(resp)
@@ -93,6 +115,9 @@ func readProblem(resp *http.Response) *Problem {
 	}
 	if p.Title == "" {
 		p.Title = fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+	}
+	if to := resp.Header.Get("Location"); to != "" && resp.StatusCode < 400 {
+		p.Detail = "the address leads on to " + to + "; a token is not sent there: use the hub's own address"
 	}
 	if id := resp.Header.Get("X-Request-Id"); id != "" {
 		p.RequestID = id

@@ -47,7 +47,8 @@ type Receipt struct {
 	ReceivedAt string          `json:"received_at"`
 	Signature  string          `json:"signature"`
 	Errors     []RowError      `json:"errors"`
-	Visible    bool            `json:"-"` // the hub answered 200: its rows can be queried
+	ErrorCount int             `json:"error_count"` // of a dry run, which may name fewer
+	Visible    bool            `json:"-"`           // the hub answered 200: its rows can be queried
 	Raw        json.RawMessage `json:"-"`
 }
 

@@ -10,25 +10,36 @@ import (
 	"github.com/zida-hub/zida/connectors"
 )
 
-// check is --dry-run: it lists every bad record, however many the hub names at
-// once, by asking again from behind the last one named.
+// check is --dry-run: it lists every bad record. The hub names so many errors in
+// one answer and counts the rest; the rest is asked for from the last record named.
 func (j *pushJob) check(ctx context.Context, c *connectors.Converted) error {
 	var bad []connectors.RowError
 	for from := 1; from <= c.Records; {
-		errs, err := j.checkFrom(ctx, c, from)
+		errs, all, err := j.checkFrom(ctx, c, from)
 		if err != nil {
 			return err
 		}
 		last := 0
-		for _, e := range errs {
-			last = max(last, e.Row)
-			e.Row += from - 1
-			bad = append(bad, e)
+		for i := range errs {
+			errs[i].Row += from - 1
+			last = max(last, errs[i].Row)
 		}
-		if len(errs) < askAgainFrom || last == 0 {
+		if all {
+			bad = append(bad, errs...)
 			break
 		}
-		from += last
+		// Not all errors of the last record may have been named; one that fills
+		// the whole answer by itself is left at that.
+		next := last
+		if last == from {
+			next++
+		}
+		for _, e := range errs {
+			if e.Row < next {
+				bad = append(bad, e)
+			}
+		}
+		from = next
 	}
 	c.Place(bad)
 	rows := map[int]bool{}
@@ -56,11 +67,9 @@ func (j *pushJob) check(ctx context.Context, c *connectors.Converted) error {
 	return nil
 }
 
-// askAgainFrom is fewer errors than any hub stops naming at.
-const askAgainFrom = 100
-
 // checkFrom asks about the records from one on; rows in the answer count from it.
-func (j *pushJob) checkFrom(ctx context.Context, c *connectors.Converted, from int) ([]connectors.RowError, error) {
+// all says that no error is left unnamed.
+func (j *pushJob) checkFrom(ctx context.Context, c *connectors.Converted, from int) (errs []connectors.RowError, all bool, err error) {
 	body := func() (io.ReadCloser, error) {
 		r, err := c.Open()
 		if err != nil || from == 1 {
@@ -85,9 +94,9 @@ func (j *pushJob) checkFrom(ctx context.Context, c *connectors.Converted, from i
 	var problem *connectors.Problem
 	switch {
 	case err == nil:
-		return receipt.Errors, nil
+		return receipt.Errors, len(receipt.Errors) == 0 || receipt.ErrorCount <= len(receipt.Errors), nil
 	case errors.As(err, &problem) && len(problem.Errors) > 0 && problem.Errors[0].Row > 0:
-		return problem.Errors, nil
+		return problem.Errors, true, nil // where a broken body ends is not certain, so there is no asking on
 	}
-	return nil, err
+	return nil, false, err
 }

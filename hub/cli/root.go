@@ -85,7 +85,8 @@ func newRoot(s *session) *cobra.Command {
 	f.StringVar(&s.profile, "profile", "", "profile of zida login to use (default: ZIDA_URL, ZIDA_CLIENT_ID, ZIDA_CLIENT_SECRET)")
 	f.StringVar(&s.lang, "lang", "", "language of the hub's messages: zh or en (default: that of LANG)")
 	root.AddCommand(
-		engineCommand(), newPush(s), newToken(s), newLogin(s), newVersion(s),
+		newServe(s), newDemo(s), newAdmin(s), newLogin(s), newToken(s), newPush(s), newQuery(s),
+		newContract(s), newReceipt(s), engineCommand(), newDoctor(s), newVersion(s),
 	)
 	for _, cmd := range root.Commands() {
 		groupArgs(cmd)
