@@ -128,12 +128,13 @@ type Batch struct {
 	// is the first field of a record.
 	successor []uint16
 
-	checks     []codeCheck
-	opt        *DecodeOptions
-	maxErrors  int
-	lastRegion string // the last region that was found to be allowed
-	own        *Unique
-	out        Decoded
+	calendar  calendar
+	checks    []codeCheck
+	opt       *DecodeOptions
+	maxErrors int
+	regions   [1 << regionBits]uint64 // packed codes that are the sender's
+	own       *Unique
+	out       Decoded
 }
 
 func newBatch(p *Plan) *Batch {
@@ -171,7 +172,8 @@ func (b *Batch) reset() {
 		c.data, c.nulls, c.codes = c.data[:0], c.nulls[:0], c.codes[:0]
 	}
 	b.rows, b.numbers, b.gaps, b.hashes = 0, b.numbers[:0], false, b.hashes[:0]
-	b.row, b.line, b.lastRegion = 0, 0, ""
+	b.row, b.line = 0, 0
+	clear(b.regions[:])
 	b.out = Decoded{}
 	if b.own != nil {
 		b.own.reset()

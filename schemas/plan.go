@@ -42,16 +42,20 @@ const (
 // field is one property, compiled.
 type field struct {
 	at       int
-	name     string
-	quoted   string // the name as it stands in JSON, for the predicted compare
 	kind     valueKind
-	width    int // bytes of one value in the column; 0 for strings and codes
-	column   Column
-	prop     *Property
 	nullable bool
 	key      bool
-	list     string // reference list id, "" for none
-	enum     *List  // allowed values, nil for none
+	width    int    // bytes of one value in the column; 0 for strings and codes
+	scale    int    // digits after the point in the held integer; 0 for all but decimals
+	quoted   string // the name as it stands in JSON, for the predicted compare
+	// The first and last eight bytes of quoted, when it has as many.
+	head, tail uint64
+
+	name   string
+	column Column
+	prop   *Property
+	list   string // reference list id, "" for none
+	enum   *List  // allowed values, nil for none
 
 	checkText      bool // the text checks below are needed
 	minLen, maxLen int

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -30,6 +31,10 @@ func (f *field) compile(at int, prop *Property) error {
 		return errors.New("names hold no quotes, backslashes or control characters")
 	}
 	f.quoted = `"` + f.name + `"`
+	if n := len(f.quoted); n >= 8 {
+		f.head = binary.LittleEndian.Uint64([]byte(f.quoted))
+		f.tail = binary.LittleEndian.Uint64([]byte(f.quoted[n-8:]))
+	}
 	f.column.Name = f.name
 	if len(prop.Enum) > 0 {
 		if prop.Type != TypeString || f.list != "" {
@@ -108,7 +113,7 @@ func (f *field) compileNumber() error {
 	if p < 1 || p > maxWidePrecision || s < 0 || s > p {
 		return fmt.Errorf("decimal(%d, %d): precision is 1 to %d digits, scale 0 to precision", p, s, maxWidePrecision)
 	}
-	f.limit = pow10(p)
+	f.limit, f.scale = pow10(p), s
 	switch {
 	case p <= 9:
 		f.kind, f.width = kindDecimal, 4
@@ -172,11 +177,7 @@ func (f *field) bound(text string) (v int64, exact bool, err error) {
 		}
 		return 0, false, fmt.Errorf("bound %q is not a date", text)
 	}
-	scale := 0
-	if f.kind == kindDecimal {
-		scale = f.prop.Scale
-	}
-	w, verdict := scaleNumber([]byte(text), scale)
+	w, verdict := scaleNumber([]byte(text), f.scale)
 	if verdict > numberInexact || !w.fitsInt64() {
 		return 0, false, fmt.Errorf("bound %q is not a number that the column holds", text)
 	}
@@ -190,7 +191,7 @@ func (f *field) compileWideBounds() error {
 		if text == "" {
 			continue
 		}
-		w, verdict := scaleNumber([]byte(text), f.prop.Scale)
+		w, verdict := scaleNumber([]byte(text), f.scale)
 		if verdict != numberExact {
 			return fmt.Errorf("bound %q is not a number that the column holds", text)
 		}

@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"encoding/binary"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -186,15 +187,30 @@ func (b *Batch) checkRegion() bool {
 	if !b.has.has(p.region) {
 		return true // reported as missing
 	}
-	if string(s.str) == b.lastRegion && len(s.str) > 0 {
+	packed := packRegion(s.str)
+	known := &b.regions[packed*regionMix>>(64-regionBits)]
+	if *known == packed && packed != 0 {
 		return true
 	}
-	region := string(s.str)
-	if !CoversRegion(b.opt.Sender.Regions, region) {
+	if !CoversRegion(b.opt.Sender.Regions, string(s.str)) {
 		return b.failRegion(f, s.str)
 	}
-	b.lastRegion = region
+	*known = packed
 	return true
+}
+
+// regionBits sizes the table of regions that were found to be the sender's.
+const (
+	regionBits = 5
+	regionMix  = 0x9E3779B97F4A7C15
+)
+
+// packRegion is the six digits of a code in one word, 0 for any other text.
+func packRegion(code []byte) uint64 {
+	if len(code) != 6 {
+		return 0
+	}
+	return uint64(binary.LittleEndian.Uint32(code)) | uint64(binary.LittleEndian.Uint16(code[4:]))<<32
 }
 
 // setText sets f from text: CSV cells, defaults, JSON strings of string-like kinds.
@@ -215,10 +231,10 @@ func (b *Batch) setText(f *field, text []byte) bool {
 	case kindCode:
 		return b.setCode(f, text)
 	case kindTime:
-		ms, code := parseTime(text)
+		ms, code := b.calendar.parseTime(text)
 		return b.setInstant(f, text, ms, code)
 	case kindDate:
-		days, code := parseDate(text)
+		days, code := b.calendar.parseDate(text)
 		return b.setInstant(f, text, days, code)
 	case kindBool:
 		switch string(text) {
@@ -286,11 +302,7 @@ func (b *Batch) setNumber(f *field, text []byte) bool {
 		}
 		return b.setFloat(f, text, v)
 	}
-	scale := 0
-	if f.kind != kindInt {
-		scale = f.prop.Scale
-	}
-	w, verdict := scaleNumber(text, scale)
+	w, verdict := scaleNumber(text, f.scale)
 	switch verdict {
 	case numberSyntax:
 		return b.fail(f, CodeType, text)
@@ -336,15 +348,11 @@ func (b *Batch) setFast(f *field, text []byte, mantissa int64, frac int) (done, 
 			return false, false
 		}
 	case kindDecimal:
-		if frac > f.prop.Scale {
+		up := uint(f.scale - frac)
+		if up >= uint(len(pow10s)) || mantissa > liftable[up] || mantissa < -liftable[up] {
 			return false, false
 		}
-		up := f.prop.Scale - frac
-		high, low := mulSmall(mantissa, pow10s[up])
-		if high {
-			return false, false
-		}
-		mantissa = low
+		mantissa *= pow10s[up]
 		if limit := int64(f.limit.lo); mantissa >= limit || mantissa <= -limit {
 			return true, b.fail(f, CodePrecision, text)
 		}
@@ -362,14 +370,6 @@ func (b *Batch) setFast(f *field, text []byte, mantissa int64, frac int) (done, 
 	b.slots[f.at].num = mantissa
 	b.has.set(f.at)
 	return true, true
-}
-
-// mulSmall is a × b for b = 10ⁿ, n ≤ 18; high says that it does not fit.
-func mulSmall(a, b int64) (high bool, low int64) {
-	if a > math.MaxInt64/b || a < math.MinInt64/b {
-		return true, 0
-	}
-	return false, a * b
 }
 
 func (b *Batch) setFloat(f *field, text []byte, v float64) bool {

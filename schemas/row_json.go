@@ -2,6 +2,7 @@ package schemas
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"strconv"
 )
@@ -155,8 +156,8 @@ func (b *Batch) object(s []byte, i int) int {
 		// next last time before reading the name.
 		at := int(b.successor[previous])
 		f := &fields[at]
-		if end := i + len(f.quoted); end <= len(s) && string(s[i:end]) == f.quoted {
-			i = end
+		if f.quotedAt(s, i) {
+			i += len(f.quoted)
 			previous = at
 		} else {
 			at, i = b.name(s, i)
@@ -169,10 +170,9 @@ func (b *Batch) object(s []byte, i int) int {
 				previous = at
 			}
 		}
-		if i < len(s) && s[i] != ':' {
-			i = skipSpace(s, i)
-		}
-		if i = b.expect(s, i, ':'); i < 0 {
+		if i < len(s) && s[i] == ':' {
+			i++
+		} else if i = b.expect(s, skipSpace(s, i), ':'); i < 0 {
 			return -1
 		}
 		if i < len(s) && s[i] <= ' ' {
@@ -195,16 +195,32 @@ func (b *Batch) object(s []byte, i int) int {
 		if i < len(s) && s[i] <= ' ' {
 			i = skipSpace(s, i)
 		}
-		if i < len(s) && s[i] == '}' {
+		switch {
+		case i < len(s) && s[i] == ',':
+			i++
+		case i < len(s) && s[i] == '}':
 			return i + 1
-		}
-		if i = b.expect(s, i, ','); i < 0 {
-			return -1
+		default:
+			return b.expect(s, i, ',')
 		}
 		if i < len(s) && s[i] <= ' ' {
 			i = skipSpace(s, i)
 		}
 	}
+}
+
+// quotedAt reports whether the field's name stands at s[i].
+func (f *field) quotedAt(s []byte, i int) bool {
+	n := len(f.quoted)
+	if i+n > len(s) {
+		return false
+	}
+	s = s[i : i+n]
+	if n < 8 {
+		return string(s) == f.quoted
+	}
+	return binary.LittleEndian.Uint64(s) == f.head && binary.LittleEndian.Uint64(s[n-8:]) == f.tail &&
+		(n <= 16 || string(s[8:n-8]) == f.quoted[8:n-8])
 }
 
 // name reads a field name that was not the predicted one; at is -1 for an unknown field.

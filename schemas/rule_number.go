@@ -38,7 +38,7 @@ func (c *typedRules) int64Column(e ast.Expr) *field {
 func (c *typedRules) compareColumns(holds [3]answer, left, right ast.Expr) check {
 	l, r := c.int64Column(left), c.int64Column(right)
 	if l != nil && r != nil {
-		if l.kind != r.kind && (l.kind == kindTime || l.kind == kindDate || r.kind == kindTime || r.kind == kindDate) || l.scale() != r.scale() {
+		if l.kind != r.kind && (l.kind == kindTime || l.kind == kindDate || r.kind == kindTime || r.kind == kindDate) || l.scale != r.scale {
 			return nil
 		}
 		x, y := l.at, r.at
@@ -60,11 +60,11 @@ func (c *typedRules) compareColumns(holds [3]answer, left, right ast.Expr) check
 		return nil
 	}
 	constant := c.constant(right)
-	if constant == nil || (l.kind == kindTime) != (constant.unit == instant) || constant.scale > l.scale() {
+	if constant == nil || (l.kind == kindTime) != (constant.unit == instant) || constant.scale > l.scale {
 		return nil
 	}
 	w, _ := constant.value(nil)
-	w, ok := w.mul(pow10(l.scale() - constant.scale))
+	w, ok := w.mul(pow10(l.scale - constant.scale))
 	if !ok || !w.fitsInt64() {
 		return nil
 	}
@@ -75,14 +75,6 @@ func (c *typedRules) compareColumns(holds [3]answer, left, right ast.Expr) check
 		}
 		return holds[order(b.slots[at].num, limit)]
 	}
-}
-
-// scale is how many decimal digits the slot's integer holds after the point.
-func (f *field) scale() int {
-	if f.kind == kindDecimal || f.kind == kindWide {
-		return f.prop.Scale
-	}
-	return 0
 }
 
 // order is 0, 1 or 2 for less, equal, greater.
@@ -181,7 +173,7 @@ func (c *typedRules) number(e ast.Expr) *exact {
 func (f *field) exact() *exact {
 	at := f.at
 	number := func(u unit, value func(s *slot) wide) *exact {
-		return &exact{unit: u, scale: f.scale(), value: func(b *Batch) (wide, answer) {
+		return &exact{unit: u, scale: f.scale, value: func(b *Batch) (wide, answer) {
 			if !b.has.has(at) {
 				return wide{}, unknown
 			}

@@ -1,6 +1,9 @@
 package schemas
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
 // wide is a 128-bit two's complement integer: the unscaled value of a Decimal128.
 type wide struct {
@@ -86,6 +89,14 @@ func pow10(n int) wide {
 }
 
 var pow10s = [19]int64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18}
+
+// liftable[n] is the largest integer that times 10ⁿ fits 64 bits.
+var liftable = func() (l [19]int64) {
+	for n := range l {
+		l[n] = math.MaxInt64 / pow10s[n]
+	}
+	return l
+}()
 
 // exactPow10 holds the powers of ten that a float64 holds exactly.
 var exactPow10 = [23]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}

@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"encoding/binary"
 	"time"
 	_ "time/tzdata" // Asia/Shanghai on machines without a time zone database
 )
@@ -77,25 +78,53 @@ func daysSince1970(year, month, day int) int64 {
 	return int64(era)*146097 + int64(doe) - 719468
 }
 
-// parseDate reads YYYY-MM-DD as days since 1970.
-func parseDate(s []byte) (days int64, code string) {
+// calendar remembers the last date: rows of one file mostly share theirs.
+type calendar struct {
+	head uint64 // its text, YYYY-MM- and DD
+	tail uint16
+	days int64
+	year int
+}
+
+// date reads YYYY-MM-DD at the start of s as days since 1970.
+func (c *calendar) date(s []byte) (days int64, year int, ok bool) {
+	if len(s) < 10 {
+		return 0, 0, false
+	}
+	head, tail := binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint16(s[8:])
+	if head == c.head && tail == c.tail {
+		return c.days, c.year, true
+	}
 	year, month, day, ok := civil(s)
+	if !ok {
+		return 0, 0, false
+	}
+	*c = calendar{head: head, tail: tail, days: daysSince1970(year, month, day), year: year}
+	return c.days, year, true
+}
+
+func parseDate(s []byte) (days int64, code string) { return new(calendar).parseDate(s) }
+
+func parseTime(s []byte) (millis int64, code string) { return new(calendar).parseTime(s) }
+
+// parseDate reads YYYY-MM-DD as days since 1970.
+func (c *calendar) parseDate(s []byte) (days int64, code string) {
+	days, _, ok := c.date(s)
 	if !ok || len(s) != 10 {
 		return 0, CodeInvalidTime
 	}
-	return daysSince1970(year, month, day), ""
+	return days, ""
 }
 
 // parseTime reads an instant as milliseconds since 1970: RFC 3339 with any offset,
 // or a bare date, or a date and time without offset ("2006-01-02 15:04:05", T or
 // space, fraction allowed), which are Asia/Shanghai. Leap seconds and 24:00 are
 // refused; digits below a millisecond that are not 0 are CodePrecision.
-func parseTime(s []byte) (millis int64, code string) {
-	year, month, day, ok := civil(s)
+func (c *calendar) parseTime(s []byte) (millis int64, code string) {
+	days, year, ok := c.date(s)
 	if !ok {
 		return 0, CodeInvalidTime
 	}
-	days := daysSince1970(year, month, day)
 	if len(s) == 10 {
 		return localTime(days, 0, year), ""
 	}
