@@ -20,12 +20,12 @@ const (
 	childSubcommand = "run"
 )
 
-// The engine is up when both listeners are; the last statement keeps it up for nine years (3 s a row), doing nothing.
-var childStatements = []string{
-	"SYSTEM START LISTEN TCP",
-	"SYSTEM START LISTEN HTTP",
-	"SELECT sleepEachRow(3) FROM system.numbers LIMIT 100000000 SETTINGS max_block_size=1 FORMAT Null",
-}
+// The last statement keeps the engine up for nine years (3 s a row), doing nothing.
+const (
+	listenHTTP = "SYSTEM START LISTEN HTTP"
+	listenTCP  = "SYSTEM START LISTEN TCP"
+	stayUp     = "SELECT sleepEachRow(3) FROM system.numbers LIMIT 100000000 SETTINGS max_block_size=1 FORMAT Null"
+)
 
 // ChildMain makes a test binary able to start engines: called first in TestMain, it returns at once in the test itself, and never where
 // the binary was run again by Start as the engine's child.
@@ -48,6 +48,7 @@ func RunChild(args []string) error {
 	dir := flags.String("dir", "", "the engine's directory, with config.xml in it")
 	var ports portList
 	flags.Var(&ports, "port", "a TCP port the engine may bind or connect to (repeatable)")
+	native := flags.Bool("native", false, "listen on the native TCP port as well, for Distributed tables")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -72,18 +73,18 @@ func RunChild(args []string) error {
 	purego.RegisterFunc(&queryCmdline, symbol)
 
 	fmt.Fprintln(os.Stderr, confinementLine(confine(*dir, *library, ports)))
-	argv := cStrings(childArguments(*dir))
+	argv := cStrings(childArguments(*dir, *native))
 	code := queryCmdline(int32(len(argv)-1), &argv[0])
 	runtime.KeepAlive(argv)
 	return fmt.Errorf("the engine ended by itself with code %d", code)
 }
 
-func childArguments(dir string) []string {
+func childArguments(dir string, native bool) []string {
 	args := []string{"clickhouse-local", "--config-file", filepath.Join(dir, configFile), "--path", filepath.Join(dir, storeDir)}
-	for _, statement := range childStatements {
-		args = append(args, "-q", statement)
+	if native {
+		args = append(args, "-q", listenTCP)
 	}
-	return args
+	return append(args, "-q", listenHTTP, "-q", stayUp)
 }
 
 // exitWithParent ends the process with the hub, however the hub ended: the kernel closes the other end of the pipe. The exit is as abrupt

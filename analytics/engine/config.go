@@ -30,13 +30,15 @@ var configTemplates = template.Must(template.New("").Funcs(template.FuncMap{"xml
 
 // settings is what both files are made of.
 type settings struct {
-	Dir               string
-	TCPPort, HTTPPort uint16
-	Database          string
-	Limits            Limits
-	Hub, Reader       login
-	Shards            []Shard
-	Cluster           string
+	Dir         string
+	Host        string // the loopback address that the child listens on
+	HTTPPort    uint16
+	TCPPort     uint16 // used with a Cluster only
+	Database    string
+	Limits      Limits
+	Hub, Reader login
+	Shards      []Shard
+	Cluster     string
 }
 
 // login is a user of the engine. The password is made at each start of the hub and lives in its memory only; the file holds its hash.

@@ -8,8 +8,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"regexp"
+	"strconv"
 	"sync/atomic"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
@@ -30,15 +34,16 @@ type Options struct {
 	Limits   Limits
 	Logger   *slog.Logger // empty: slog.Default()
 
-	// Cluster names the Shards for Distributed tables over several engines. Only for trying sharding out: a peer's port changes when it
-	// is restarted.
+	// Cluster names the Shards for Distributed tables over several engines, and opens the native port they need. Only for trying sharding
+	// out: a peer's port changes when it is restarted, and the native port is what libchdb's server is weakest at.
 	Cluster string
 	Shards  []Shard
 }
 
 // Shard is one engine of a cluster on this machine; the zero value is the engine itself.
 type Shard struct {
-	Port           uint16
+	Host           string
+	Port           uint16 // native TCP
 	User, Password string
 }
 
@@ -47,7 +52,8 @@ type Store struct {
 	database, cluster string
 	hub, reader       driver.Conn
 	inserts           *inserter
-	child             *child // nil: an existing server
+	transports        []*http.Transport // closed with this Store
+	child             *child            // nil: an existing server
 	logins            logins
 	view              bool // of a Store that owns the child
 	closed            atomic.Bool
@@ -92,17 +98,23 @@ func Start(ctx context.Context, opts Options) (*Store, error) {
 // openEmbedded opens a database of a running child, making it where absent.
 func openEmbedded(ctx context.Context, child *child, users logins, database string) (*Store, error) {
 	s := &Store{database: database, child: child, logins: users}
-	s.inserts = newInserter(users.hub, database, []string{"http://engine"}, child.dialHTTP)
-	if err := s.inserts.exec(ctx, "CREATE DATABASE IF NOT EXISTS "+database); err != nil {
-		s.inserts.close()
-		return nil, fmt.Errorf("engine: creating database %s: %w", database, err)
+	queries, inserts := newTransport(child.dial, nil, 0), newTransport(child.dial, nil, insertConnections)
+	s.transports = []*http.Transport{queries, inserts}
+	s.inserts = newInserter(users.hub, database, []string{"http://engine"}, inserts)
+	address := []string{"engine"} // the transports know where it is
+	hub := pool{addresses: address, database: database, user: users.hub, size: hubConnections, transport: queries}
+	reader := pool{addresses: address, database: database, user: users.reader, size: readerConnections, transport: queries}
+	err := s.inserts.exec(ctx, "CREATE DATABASE IF NOT EXISTS "+database)
+	if err == nil {
+		s.hub, err = hub.open()
 	}
-	var err error
-	if s.hub, err = openPool(child, users.hub, database, hubConnections); err != nil {
-		return nil, err
+	if err == nil {
+		s.reader, err = reader.open()
 	}
-	s.reader, err = openPool(child, users.reader, database, readerConnections)
-	return s, err
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("engine: opening database %s: %w", database, err), s.closePools())
+	}
+	return s, nil
 }
 
 // In opens another database of the same embedded engine, making it where absent: how tests that share one engine keep apart. Its name
@@ -122,8 +134,8 @@ func (s *Store) In(ctx context.Context, database string) (*Store, error) {
 	return view, nil
 }
 
-// Conn is the hub's user on a small pool of native connections, all rights on its database. Queries that begin while the child is being
-// restarted wait for it, within their context and 15 s.
+// Conn is the hub's user on a small pool of kept HTTP connections, all rights on its database. Queries that begin while the child is being
+// restarted wait for it, within their context and 15 s. clickhouse-go's progress callbacks stay silent over HTTP: see WithStats.
 func (s *Store) Conn() driver.Conn { return s.hub }
 
 // Reader is the read-only user: SELECT on the hub's database, within Limits.
@@ -145,8 +157,13 @@ func (s *Store) Cluster() string { return s.cluster }
 // Embedded says whether the engine is a child of ours.
 func (s *Store) Embedded() bool { return s.child != nil }
 
+// readyPatience bounds Ready: a child that died this very moment is not waited for.
+const readyPatience = 3 * time.Second
+
 // Ready asks the server for an answer, as the hub's user.
 func (s *Store) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyPatience)
+	defer cancel()
 	if s.child != nil {
 		if err := s.child.state(); err != nil {
 			return err
@@ -184,7 +201,27 @@ func (s *Store) Shard() Shard {
 	if s.child == nil {
 		return Shard{}
 	}
-	return Shard{Port: s.child.tcpPort(), User: s.logins.hub.User, Password: s.logins.hub.Password}
+	tcp, _ := s.child.ports()
+	return Shard{Host: s.child.settings.Host, Port: tcp, User: s.logins.hub.User, Password: s.logins.hub.Password}
+}
+
+// DSN reaches this very engine for Connect, until it is next restarted: passwords included, for tests and for tools on this machine.
+func (s *Store) DSN() string {
+	if s.child == nil {
+		return ""
+	}
+	_, port := s.child.ports()
+	query := url.Values{
+		"http_port": {strconv.Itoa(int(port))}, "reader_user": {s.logins.reader.User}, "reader_password": {s.logins.reader.Password},
+	}
+	if s.cluster != "" {
+		query.Set("cluster", s.cluster)
+	}
+	dsn := url.URL{
+		Scheme: "clickhouse", User: url.UserPassword(s.logins.hub.User, s.logins.hub.Password),
+		Host: s.child.settings.Host, Path: "/" + s.database, RawQuery: query.Encode(),
+	}
+	return dsn.String()
 }
 
 // Close closes the connections, then ends the child and waits for it; when ctx ends first, it is killed. Nothing is left behind but the
@@ -193,10 +230,21 @@ func (s *Store) Close(ctx context.Context) error {
 	if !s.closed.CompareAndSwap(false, true) {
 		return nil
 	}
-	s.inserts.close()
-	err := errors.Join(s.hub.Close(), s.reader.Close())
+	err := s.closePools()
 	if s.child == nil || s.view {
 		return err
 	}
 	return errors.Join(err, s.child.close(ctx))
+}
+
+func (s *Store) closePools() (err error) {
+	for _, pool := range []driver.Conn{s.hub, s.reader} {
+		if pool != nil {
+			err = errors.Join(err, pool.Close())
+		}
+	}
+	for _, transport := range s.transports {
+		transport.CloseIdleConnections()
+	}
+	return err
 }

@@ -3,43 +3,104 @@ package engine
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 	"github.com/ClickHouse/ch-go/proto"
+	"go.uber.org/goleak"
 )
 
-var shared *Store // one engine for the tests that do not harm it; a database for each
+var (
+	shared    *Store // one engine for the tests that do it no harm; a database for each
+	databases atomic.Int32
+)
 
 func TestMain(m *testing.M) {
 	ChildMain()
+	if len(os.Args) == 3 && os.Args[1] == parentCommand {
+		parentMain(os.Args[2])
+	}
 	os.Exit(runTests(m))
 }
 
-func runTests(m *testing.M) int {
+func runTests(m *testing.M) (code int) {
+	fail := func(err error) int {
+		fmt.Fprintln(os.Stderr, "engine tests:", err)
+		return 1
+	}
 	dir, err := os.MkdirTemp("", "zida-engine-test-")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+		return fail(err)
 	}
 	defer os.RemoveAll(dir)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	begin := time.Now()
-	if shared, err = Start(ctx, Options{Dir: dir}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	if shared, err = Start(ctx, Options{Dir: dir, Logger: discard()}); err != nil {
+		return fail(err)
 	}
-	fmt.Println("started in", time.Since(begin), "rss", shared.Memory()>>20)
-	code := m.Run()
-	if err := shared.Close(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+	code = m.Run()
+	pid := shared.PID()
+	if err := shared.Close(context.Background()); err != nil {
+		return fail(err)
+	}
+	if alive(pid) {
+		return fail(fmt.Errorf("the engine %d outlives Close", pid))
+	}
+	if err := goleak.Find(); err != nil {
+		return fail(err)
 	}
 	return code
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// database opens a database of the test's own on the shared engine.
+func database(t testing.TB) *Store {
+	t.Helper()
+	store, err := shared.In(t.Context(), fmt.Sprintf("zida_test_%d", databases.Add(1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, store)
+	return store
+}
+
+// start runs an engine of the test's own.
+func start(t testing.TB, opts Options) *Store {
+	t.Helper()
+	if opts.Dir == "" {
+		opts.Dir = t.TempDir()
+	}
+	opts.Logger = discard()
+	store, err := Start(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeAfter(t, store)
+	return store
+}
+
+func closeAfter(t testing.TB, store *Store) {
+	t.Helper()
+	t.Cleanup(func() {
+		if err := store.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func mustExec(t testing.TB, store *Store, statement string) {
+	t.Helper()
+	if err := store.Conn().Exec(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
 }
 
 // frames is a block of (n UInt64, s String) in Native format, compressed, as the journal holds it.
@@ -63,39 +124,41 @@ func frames(t testing.TB, numbers ...uint64) []byte {
 	return writer.Data
 }
 
-func TestInsertedFramesAnswerToBothUsers(t *testing.T) {
-	ctx := t.Context()
-	store := database(t)
-	mustExec(t, store, "CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
-	if err := store.Insert(ctx, "INSERT INTO t (n, s) FORMAT Native", bytes.NewReader(frames(t, 1, 2, 3))); err != nil {
-		t.Fatal(err)
-	}
-	var sum uint64
-	if err := store.Conn().QueryRow(ctx, "SELECT sum(n) FROM t").Scan(&sum); err != nil || sum != 6 {
-		t.Fatalf("hub: sum %d, %v", sum, err)
-	}
-	if err := store.Reader().QueryRow(ctx, "SELECT sum(n) FROM t WHERE s != 'row 2'").Scan(&sum); err != nil || sum != 4 {
-		t.Fatalf("reader: sum %d, %v", sum, err)
-	}
+func insert(t testing.TB, store *Store, numbers ...uint64) error {
+	t.Helper()
+	return store.Insert(t.Context(), "INSERT INTO t (n, s) FORMAT Native", bytes.NewReader(frames(t, numbers...)))
 }
 
-func database(t *testing.T) *Store {
+// eventually waits for a condition, asking often, and fails the test when it has not come true in time.
+func eventually(t testing.TB, within time.Duration, what string, condition func() bool) {
 	t.Helper()
-	store, err := shared.In(t.Context(), fmt.Sprintf("zida_%x", time.Now().UnixNano()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(context.Background()); err != nil {
-			t.Error(err)
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for !condition() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not within %v: %s", within, what)
+		case <-ticker.C:
 		}
-	})
-	return store
+	}
 }
 
-func mustExec(t *testing.T, store *Store, statement string) {
-	t.Helper()
-	if err := store.Conn().Exec(t.Context(), statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+// alive says whether a process runs; one that has ended but whose parent has not asked yet does not.
+func alive(pid int) bool {
+	if err := syscall.Kill(pid, 0); errors.Is(err, syscall.ESRCH) {
+		return false
 	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return !errors.Is(err, os.ErrNotExist) || !procMounted()
+	}
+	_, rest, _ := bytes.Cut(stat, []byte(") "))
+	return !bytes.HasPrefix(rest, []byte("Z"))
+}
+
+func procMounted() bool {
+	_, err := os.Stat("/proc/self/stat")
+	return err == nil
 }

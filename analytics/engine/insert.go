@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"sync/atomic"
-	"time"
 )
 
 // inserter posts to ClickHouse's HTTP interface over kept connections.
@@ -23,19 +22,9 @@ type inserter struct {
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-func newInserter(user login, database string, bases []string, dial dialFunc) *inserter {
-	transport := &http.Transport{
-		DialContext:         dial,
-		MaxConnsPerHost:     insertConnections,
-		MaxIdleConnsPerHost: insertConnections,
-		IdleConnTimeout:     30 * time.Minute, // below the server's keep_alive_timeout
-		DisableCompression:  true,
-		WriteBufferSize:     128 << 10,
-	}
+func newInserter(user login, database string, bases []string, transport *http.Transport) *inserter {
 	return &inserter{client: &http.Client{Transport: transport}, user: user, database: database, bases: bases}
 }
-
-func (i *inserter) close() { i.client.CloseIdleConnections() }
 
 func (i *inserter) insert(ctx context.Context, query string, body io.Reader) error {
 	return i.post(ctx, url.Values{"database": {i.database}, "query": {query}, "decompress": {"1"}, "async_insert": {"0"}}, body)

@@ -1,24 +1,42 @@
 package engine
 
 import (
-	"context"
-	"net"
+	"crypto/tls"
+	"net/http"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
-// Few connections, kept: fresh ones by the hundred are what the embedded server was seen to die of.
+// Everything goes over ClickHouse's HTTP interface, its own Native format in the bodies. libchdb dies of any exception that leaves a
+// connection's thread, and its native TCP protocol throws one whenever a client goes away in the middle of an answer: an analyst who
+// closes the page would end the engine. Over HTTP the same costs nothing, and queries are as fast.
+
+// Few connections, kept: libchdb bears fresh ones by the hundred badly.
 const (
 	hubConnections    = 4
 	readerConnections = 8
 	insertConnections = 4
 
-	dialTimeout        = 15 * time.Second // a restart with a large store included
-	readTimeout        = 10 * time.Minute // between two packets of an answer
+	dialTimeout        = 15 * time.Second // waiting for a restart with a large store included
 	connectionLifetime = 24 * time.Hour
+	idleLifetime       = 50 * time.Minute // below the server's keep_alive_timeout
 )
+
+// newTransport makes the kept connections of one server; of 0 connections: as many as its users open.
+func newTransport(dial dialFunc, secure *tls.Config, connections int) *http.Transport {
+	return &http.Transport{
+		DialContext:         dial,
+		TLSClientConfig:     secure,
+		MaxConnsPerHost:     connections,
+		MaxIdleConnsPerHost: max(connections, hubConnections+readerConnections),
+		IdleConnTimeout:     idleLifetime,
+		TLSHandshakeTimeout: dialTimeout,
+		DisableCompression:  true,
+		WriteBufferSize:     128 << 10,
+	}
+}
 
 func clientInfo() clickhouse.ClientInfo {
 	info := clickhouse.ClientInfo{}
@@ -26,17 +44,33 @@ func clientInfo() clickhouse.ClientInfo {
 	return info
 }
 
-// openPool opens native connections to wherever the child is at the moment of dialling.
-func openPool(child *child, user login, database string, size int) (driver.Conn, error) {
+// pool is one user's way into a database.
+type pool struct {
+	addresses []string
+	database  string
+	user      login
+	size      int
+	settings  clickhouse.Settings
+	secure    *tls.Config
+	transport *http.Transport
+}
+
+func (p pool) open() (driver.Conn, error) {
+	settings := clickhouse.Settings{"cancel_http_readonly_queries_on_client_close": 1}
+	for name, value := range p.settings {
+		settings[name] = value
+	}
 	return clickhouse.Open(&clickhouse.Options{
-		Addr:            []string{"engine"},
-		Auth:            clickhouse.Auth{Database: database, Username: user.User, Password: user.Password},
-		DialContext:     func(ctx context.Context, _ string) (net.Conn, error) { return child.dialTCP(ctx) },
+		Protocol:        clickhouse.HTTP,
+		Addr:            p.addresses,
+		Auth:            clickhouse.Auth{Database: p.database, Username: p.user.User, Password: p.user.Password},
+		TLS:             p.secure,
+		Settings:        settings,
 		DialTimeout:     dialTimeout,
-		ReadTimeout:     readTimeout,
-		MaxOpenConns:    size,
-		MaxIdleConns:    size,
+		MaxOpenConns:    p.size,
+		MaxIdleConns:    p.size,
 		ConnMaxLifetime: connectionLifetime,
 		ClientInfo:      clientInfo(),
+		TransportFunc:   func(*http.Transport) (http.RoundTripper, error) { return sharedTransport{p.transport}, nil },
 	})
 }

@@ -1,23 +1,31 @@
 package engine
 
 import (
-	"context"
-	"io"
+	"math/rand/v2"
 	"net"
-	"net/http"
+	"runtime"
 	"strconv"
-	"time"
 )
+
+// loopbackHost is where the engine listens: on Linux an address of the machine's 2²⁴ loopback ones taken by chance. A malformed request ends
+// libchdb's server, and whatever tries all ports of 127.0.0.1 sends some.
+func loopbackHost() string {
+	if runtime.GOOS != "linux" {
+		return "127.0.0.1"
+	}
+	random := rand.Uint32()
+	return net.IPv4(127, byte(random>>16), byte(random>>8), byte(random)%254+1).String()
+}
 
 // freePorts finds two loopback ports that nobody listens on. Someone may take one before the child does; then the child ends and is
 // started on others.
-func freePorts() (first, second uint16, err error) {
-	a, err := net.Listen("tcp", "127.0.0.1:0")
+func freePorts(host string) (first, second uint16, err error) {
+	a, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return 0, 0, err
 	}
 	defer a.Close()
-	b, err := net.Listen("tcp", "127.0.0.1:0")
+	b, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return 0, 0, err
 	}
@@ -27,21 +35,6 @@ func freePorts() (first, second uint16, err error) {
 
 func portOf(l net.Listener) uint16 { return l.Addr().(*net.TCPAddr).AddrPort().Port() }
 
-// ping asks ClickHouse's HTTP listener whether it answers; a refused connection costs the server nothing.
-func ping(ctx context.Context, port uint16) bool {
-	ctx, cancel := context.WithTimeout(ctx, time.Second)
-	defer cancel()
-	transport := &http.Transport{DisableKeepAlives: true}
-	address := "http://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))) + "/ping"
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return false
-	}
-	response, err := transport.RoundTrip(request)
-	if err != nil {
-		return false
-	}
-	defer response.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, 64))
-	return response.StatusCode == http.StatusOK
+func hostPort(host string, port uint16) string {
+	return net.JoinHostPort(host, strconv.Itoa(int(port)))
 }

@@ -67,7 +67,7 @@ func startChild(ctx context.Context, opts Options, users logins) (*child, error)
 		opts: opts,
 		lock: lock,
 		settings: settings{
-			Dir: opts.Dir, Database: opts.Database, Limits: opts.Limits.onThisMachine(),
+			Dir: opts.Dir, Host: loopbackHost(), Database: opts.Database, Limits: opts.Limits.onThisMachine(),
 			Hub: users.hub, Reader: users.reader, Cluster: opts.Cluster, Shards: opts.Shards,
 		},
 		errors: newTailLog(filepath.Join(opts.Dir, logDir, "stderr.log")),
@@ -142,7 +142,7 @@ func (c *child) pause(d time.Duration) (goOn bool) {
 
 // runOnce starts the child, calls ready when it serves, and returns why it ended.
 func (c *child) runOnce(ready func()) error {
-	tcp, http, err := freePorts()
+	tcp, http, err := freePorts(c.settings.Host)
 	if err != nil {
 		return err
 	}
@@ -175,7 +175,7 @@ func (c *child) runOnce(ready func()) error {
 	c.begin(cmd.Process, tcp, http)
 	ended := make(chan struct{})
 	var watchers sync.WaitGroup
-	watchers.Go(func() { c.awaitServing(ended, cmd.Process, http, ready) })
+	watchers.Go(func() { c.attend(ended, cmd.Process, http, ready) })
 	watchers.Go(func() { endWith(c.ctx, ended, alive, cmd.Process) })
 	waitErr := cmd.Wait()
 	close(ended)
@@ -191,6 +191,9 @@ func (c *child) command() (*exec.Cmd, error) {
 	}
 	args := []string{childCommand, childSubcommand, "--library", c.opts.Library, "--dir", c.opts.Dir}
 	ports := []uint16{c.settings.TCPPort, c.settings.HTTPPort}
+	if c.opts.Cluster != "" {
+		args = append(args, "--native")
+	}
 	for _, shard := range c.opts.Shards {
 		if shard.Port != 0 {
 			ports = append(ports, shard.Port)
@@ -207,31 +210,41 @@ func (c *child) command() (*exec.Cmd, error) {
 	return cmd, nil
 }
 
-// awaitServing asks for /ping until the child answers: its HTTP listener opens last.
-func (c *child) awaitServing(ended <-chan struct{}, process *os.Process, port uint16, ready func()) {
+// attend waits until the child answers /ping, says so, and watches it from then on.
+func (c *child) attend(ended <-chan struct{}, process *os.Process, port uint16, ready func()) {
+	if !c.awaitServing(ended, process, port) {
+		return
+	}
+	c.mu.Lock()
+	c.serving = true
+	close(c.up)
+	c.mu.Unlock()
+	ready()
+	c.watch(c.ctx, ended, process, port)
+}
+
+// awaitServing asks for /ping until the child answers; false where it ended or close was called.
+func (c *child) awaitServing(ended <-chan struct{}, process *os.Process, port uint16) bool {
 	ctx, cancel := context.WithTimeout(c.ctx, startLimit)
 	defer cancel()
+	transport := newTransport((&net.Dialer{Timeout: watchTimeout}).DialContext, nil, 1)
+	defer transport.CloseIdleConnections()
 	ticker := time.NewTicker(probeEvery)
 	defer ticker.Stop()
 	for {
 		select {
 		case <-ended:
-			return
+			return false
 		case <-ctx.Done():
 			if c.ctx.Err() == nil {
 				c.opts.Logger.Error("engine does not answer, killing it", "after", startLimit)
 				_ = process.Kill()
 			}
-			return
+			return false
 		case <-ticker.C:
 		}
-		if ping(ctx, port) {
-			c.mu.Lock()
-			c.serving = true
-			close(c.up)
-			c.mu.Unlock()
-			ready()
-			return
+		if ping(ctx, transport, c.settings.Host, port) {
+			return true
 		}
 	}
 }
@@ -284,16 +297,8 @@ func (c *child) close(ctx context.Context) error {
 	return c.lock.Close()
 }
 
-// dialTCP and dialHTTP connect to the child where it is now, waiting for it while it is down.
-func (c *child) dialTCP(ctx context.Context) (net.Conn, error) {
-	return c.dial(ctx, func() uint16 { return c.tcp })
-}
-
-func (c *child) dialHTTP(ctx context.Context, _, _ string) (net.Conn, error) {
-	return c.dial(ctx, func() uint16 { return c.http })
-}
-
-func (c *child) dial(ctx context.Context, port func() uint16) (net.Conn, error) {
+// dial connects to the child's HTTP port where it is now, waiting for it while it is down.
+func (c *child) dial(ctx context.Context, network, _ string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	c.mu.Lock()
@@ -307,10 +312,10 @@ func (c *child) dial(ctx context.Context, port func() uint16) (net.Conn, error) 
 		return nil, errors.Join(fmt.Errorf("the engine is down: %w", ctx.Err()), c.state())
 	}
 	c.mu.Lock()
-	address := net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port())))
+	address := hostPort(c.settings.Host, c.http)
 	c.mu.Unlock()
 	var dialer net.Dialer
-	return dialer.DialContext(ctx, "tcp", address)
+	return dialer.DialContext(ctx, network, address)
 }
 
 var errClosed = errors.New("the engine is closed")
@@ -344,10 +349,10 @@ func (c *child) restartCount() int {
 	return c.restarts
 }
 
-func (c *child) tcpPort() uint16 {
+func (c *child) ports() (tcp, http uint16) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.tcp
+	return c.tcp, c.http
 }
 
 func describeExit(err error) error {
