@@ -93,7 +93,7 @@ func Open(ctx context.Context, o Options) (*Journal, error) {
 		j.Close()
 		return nil, err
 	}
-	if err := j.streams(ctx); err != nil {
+	if err := j.settle(ctx); err != nil {
 		j.Close()
 		return nil, err
 	}
@@ -175,6 +175,25 @@ func (j *Journal) embed(ctx context.Context) error {
 	}
 	j.nc = nc
 	return nil
+}
+
+// settle makes the streams where they are missing. A cluster that is choosing its
+// leader drops requests instead of refusing them, so they are asked again.
+func (j *Journal) settle(ctx context.Context) error {
+	if j.Embedded() {
+		return j.streams(ctx)
+	}
+	for {
+		try, cancel := context.WithTimeout(ctx, 3*time.Second)
+		err := j.streams(try)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		if !pause(ctx, 200*time.Millisecond) {
+			return err
+		}
+	}
 }
 
 func (j *Journal) streams(ctx context.Context) error {
