@@ -4,8 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"path"
-	"slices"
-	"strings"
 )
 
 //go:embed contracts/*.odcs.yaml
@@ -16,23 +14,10 @@ var starterRows embed.FS
 
 // Embedded loads the contracts that ship with zida, sorted by id.
 func Embedded() ([]*Contract, error) {
-	entries, err := embeddedContracts.ReadDir("contracts")
+	contracts, err := LoadContracts(embeddedContracts, "contracts")
 	if err != nil {
-		return nil, fmt.Errorf("list the shipped contracts: %w", err)
+		return nil, fmt.Errorf("the shipped contracts: %w", err)
 	}
-	var contracts []*Contract
-	for _, entry := range entries {
-		source, err := embeddedContracts.ReadFile(path.Join("contracts", entry.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("read a shipped contract: %w", err)
-		}
-		c, err := ParseContract(source)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", entry.Name(), err)
-		}
-		contracts = append(contracts, c)
-	}
-	slices.SortFunc(contracts, func(a, b *Contract) int { return strings.Compare(a.ID, b.ID) })
 	return contracts, nil
 }
 
