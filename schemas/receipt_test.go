@@ -1,6 +1,7 @@
 package schemas
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -203,4 +206,62 @@ func BenchmarkReceiptLeaf(b *testing.B) {
 	for b.Loop() {
 		receipts[0].Leaf()
 	}
+}
+
+// A receipt and a key set as release 0.1.0 wrote them: other programs verify these,
+// so a change of the form is a new version of it, not an edit.
+func TestAReceiptOnFileStillVerifies(t *testing.T) {
+	receipts, keys := sealed(5, 42, 'a')
+	receipt, err := json.MarshalIndent(&receipts[2], "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, filepath.Join("testdata", "receipt", "receipt.json"), append(receipt, '\n'))
+	x := base64.RawURLEncoding.EncodeToString(keys["r1"])
+	golden(t, filepath.Join("testdata", "receipt", "keys.json"),
+		[]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","use":"sig","alg":"EdDSA","kid":"r1","x":"`+x+`"}]}`+"\n"))
+
+	var r Receipt
+	if err := json.Unmarshal(fromFile(t, "receipt.json"), &r); err != nil {
+		t.Fatal(err)
+	}
+	set, err := ParseKeySet(fromFile(t, "keys.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := VerifyReceipt(&r, set); err != nil {
+		t.Error(err)
+	}
+}
+
+func fromFile(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "receipt", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func FuzzVerifyReceipt(f *testing.F) {
+	receipts, keys := sealed(5, 42, 'a')
+	good, err := json.Marshal(&receipts[2])
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good)
+	f.Add([]byte(`{"path":["l:"]}`))
+	var want Receipt
+	if err := json.Unmarshal(good, &want); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var r Receipt
+		if json.Unmarshal(text, &r) != nil || VerifyReceipt(&r, keys) != nil {
+			return
+		}
+		if !bytes.Equal(r.AppendCanonical(nil), want.AppendCanonical(nil)) {
+			t.Errorf("a receipt that was never signed verifies: %s", text)
+		}
+	})
 }
