@@ -6,14 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 const parentCommand = "parent-of-an-engine"
@@ -68,20 +72,34 @@ func TestKilledEngineComesBackWithItsRows(t *testing.T) {
 }
 
 func TestReadyTellsWhyTheEngineIsDown(t *testing.T) {
-	store := start(t, Options{})
+	installed, err := Locate()
+	if err != nil {
+		t.Fatal(err)
+	}
 	library := filepath.Join(t.TempDir(), "libchdb.so")
+	if err := os.Symlink(installed, library); err != nil {
+		t.Fatal(err)
+	}
+	store := start(t, Options{Library: library})
+	if err := os.Remove(library); err != nil { // so that the next start fails
+		t.Fatal(err)
+	}
 	if err := syscall.Kill(store.PID(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, "the failed restart shows", func() bool {
+	eventually(t, 20*time.Second, "the failed restart shows", func() bool {
 		err := store.Ready(t.Context())
-		return err != nil && strings.Contains(err.Error(), "gone.so")
+		return err != nil && strings.Contains(err.Error(), library)
 	})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	if err := insertIn(ctx, t, store); err == nil || !Temporary(err) {
 		t.Errorf("an insert into an engine that is down: %v", err)
 	}
+	if err := os.Symlink(installed, library); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, 20*time.Second, "the repaired engine answers", func() bool { return store.Ready(t.Context()) == nil })
 }
 
 func insertIn(ctx context.Context, t *testing.T, store *Store) error {
@@ -200,6 +218,70 @@ func TestStartGivesUpWithItsContext(t *testing.T) {
 	cancel()
 	if _, err := Start(ctx, Options{Dir: t.TempDir(), Logger: discard()}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Clients that go away in the middle of an answer are daily bread: they must not cost the engine.
+func TestCancelledQueriesDoNotEndTheEngine(t *testing.T) {
+	store := start(t, Options{})
+	mustExec(t, store, "CREATE TABLE t (n UInt64, s String) ENGINE = MergeTree ORDER BY n")
+	pid := store.PID()
+	var clients sync.WaitGroup
+	for client := range 4 {
+		clients.Go(func() {
+			for i := range 100 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i)*100*time.Microsecond)
+				conn := []driver.Conn{store.Conn(), store.Reader()}[client%2]
+				_ = drain(ctx, conn, "SELECT number, toString(number) FROM numbers("+pidText(i)+"000)")
+				_ = insertIn(ctx, t, store)
+				cancel()
+			}
+		})
+	}
+	clients.Wait()
+	if err := store.Ready(t.Context()); err != nil || store.PID() != pid || store.Restarts() != 0 {
+		t.Errorf("%v, %d restarts", err, store.Restarts())
+	}
+}
+
+// The query of a client that is gone ends on the server too.
+func TestCancelledQueryEndsOnTheServer(t *testing.T) {
+	store := database(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- drain(ctx, store.Reader(), "SELECT sum(sleepEachRow(0.01)) FROM numbers(100000) SETTINGS max_block_size = 100 -- cancelled here")
+	}()
+	running := func() bool {
+		var n uint64
+		const count = "SELECT count() FROM system.processes WHERE query LIKE '%cancelled here' AND user = 'reader'"
+		if err := store.Conn().QueryRow(t.Context(), count).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n > 0
+	}
+	eventually(t, 10*time.Second, "the query runs", running)
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) || !Temporary(err) {
+		t.Errorf("got %v", err)
+	}
+	eventually(t, 10*time.Second, "the query has ended", func() bool { return !running() })
+}
+
+// A crash that leaves the process writing its last words must not cost more than a second or two.
+func TestEngineThatStopsServingIsReplaced(t *testing.T) {
+	store := start(t, Options{})
+	pid := store.PID()
+	_, port := store.child.ports()
+	conn, err := net.Dial("tcp", hostPort(store.child.settings.Host, port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = conn.Write([]byte("\xff\xff no HTTP at all\r\n\r\n")) // what libchdb's server does not survive
+	_ = conn.Close()
+	eventually(t, 30*time.Second, "another engine serves", func() bool { return store.PID() != pid && store.Ready(t.Context()) == nil })
+	if store.Restarts() != 1 {
+		t.Errorf("%d restarts", store.Restarts())
 	}
 }
 
