@@ -77,17 +77,17 @@ func (p *plan) output() []string {
 	if p.grain.finerThanDay() {
 		columns = append(columns, "CAST(toString(toInt64(toUnixTimestamp(_t)) * 1000), 'Nullable(String)')")
 	} else if p.grain != GrainNone {
-		columns = append(columns, text("_t", typeDate))
+		columns = append(columns, text("_t", typeDate, 0))
 	}
 	for i, d := range p.groups[0].dimensions {
-		columns = append(columns, text("_d"+itoa(i), d.kind))
+		columns = append(columns, text("_d"+itoa(i), d.kind, d.scale))
 	}
 	for i, m := range p.metrics {
-		columns = append(columns, text("_m"+itoa(i), m.Type))
+		columns = append(columns, text("_m"+itoa(i), m.Type, m.Scale))
 	}
 	if p.compare {
 		for i, m := range p.metrics {
-			columns = append(columns, text("_m"+itoa(len(p.metrics)+i), m.Type), text(changeExpression(i, len(p.metrics)), typeNumber))
+			columns = append(columns, text("_m"+itoa(len(p.metrics)+i), m.Type, m.Scale), text(changeExpression(i, len(p.metrics)), typeNumber, 0))
 		}
 	}
 	return columns
@@ -114,8 +114,7 @@ func (t tables) part(s *statement, p *plan, g *group, at snapshot, move shift, o
 	}
 	var steps []compiledStep
 	for _, i := range g.metrics {
-		_, expression := p.metrics[i].form(p.grain)
-		compiled, err := compileSteps(scope, g.steps, expression)
+		compiled, err := compileSteps(scope, g.steps, p.metrics[i].form(p.grain).expression)
 		if err != nil {
 			return err
 		}
@@ -201,16 +200,9 @@ func recordLevel(p *plan, g *group, scope *rowScope, move shift) (*records, erro
 		level.selects = append(level.selects, strings.ReplaceAll(buckets[p.grain.rank()].sql, "%", moved(local, move))+" AS _gt")
 	}
 	for i, d := range g.dimensions {
-		expression, err := d.expression(scope)
+		expression, err := d.resolve(scope, move)
 		if err != nil {
 			return nil, err
-		}
-		if d.source == "time" && !move.none() {
-			local, err := scope.localTime()
-			if err != nil {
-				return nil, err
-			}
-			expression = strings.ReplaceAll(expression, local, moved(local, move))
 		}
 		level.selects = append(level.selects, expression+" AS _g"+itoa(i))
 	}
@@ -218,8 +210,15 @@ func recordLevel(p *plan, g *group, scope *rowScope, move shift) (*records, erro
 	if err := level.addRange(scope, g.contract, period); err != nil {
 		return nil, err
 	}
+	if g.recordsWhere != "" {
+		where, err := rewrite(g.recordsWhere, scope.name)
+		if err != nil {
+			return nil, err
+		}
+		level.where = append(level.where, condition{text: where})
+	}
 	for i, d := range g.filters {
-		expression, err := d.expression(scope)
+		expression, err := d.resolve(scope, move)
 		if err != nil {
 			return nil, err
 		}
@@ -228,6 +227,17 @@ func recordLevel(p *plan, g *group, scope *rowScope, move shift) (*records, erro
 		}
 	}
 	return level, nil
+}
+
+// resolve is the dimension's expression; of a part of time, that of the moved time, so
+// that both periods of a comparison fall under one value.
+func (d *dimension) resolve(scope *rowScope, move shift) (string, error) {
+	expression, err := d.expression(scope)
+	if err != nil || d.source != "time" || move.none() {
+		return expression, err
+	}
+	local, err := scope.localTime()
+	return strings.ReplaceAll(expression, local, moved(local, move)), err
 }
 
 func (level *records) addFilter(d *dimension, expression string, f *Filter, i int) error {

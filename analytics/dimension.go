@@ -24,6 +24,7 @@ const (
 type dimension struct {
 	name, label, labelEN string
 	kind                 string
+	scale                int
 	source               string // the property, lineage column or "time" that decides its value
 	key                  bool   // source is in the key, so its value never changes with a revision
 	// property whose classification applies; nil for lineage and time.
@@ -92,7 +93,7 @@ func describes(list *schemas.Contract, i int) bool {
 
 func propertyDimension(c *schemas.Contract, p *schemas.Property) *dimension {
 	return &dimension{
-		name: p.Name, label: p.Label, labelEN: p.LabelEN, kind: kindOf(p), source: p.Name, key: p.KeyPosition > 0, property: p, dataset: c.ID,
+		name: p.Name, label: p.Label, labelEN: p.LabelEN, kind: kindOf(p), scale: p.Scale, source: p.Name, key: p.KeyPosition > 0, property: p, dataset: c.ID,
 		expression: func(s *rowScope) (string, error) { return s.column(p.Name) },
 	}
 }

@@ -23,6 +23,7 @@ type metric struct {
 	LabelEN     string `yaml:"label_en"`
 	Unit        string `yaml:"unit"`
 	Type        string `yaml:"type"`        // integer, number or decimal
+	Scale       int    `yaml:"scale"`       // digits after the point of a decimal
 	Aggregation string `yaml:"aggregation"` // additive, semi_additive or ratio
 	Text        string `yaml:"description"`
 	TextEN      string `yaml:"description_en"`
@@ -35,7 +36,7 @@ type metric struct {
 	// Steps aggregate the records before Expression does, first step first.
 	Steps      []step `yaml:"steps"`
 	Expression string `yaml:"expression"`
-	// Fine, when there is one, takes the place of Steps and Expression at grains finer than a day.
+	// Fine, when there is one, takes the place of Steps and Expression at fine grains.
 	Fine *fineForm `yaml:"fine"`
 
 	dataset string
@@ -47,8 +48,9 @@ type step struct {
 	Values yaml.MapSlice `yaml:"values"`
 }
 
+// fineForm is a metric at grains finer than a day: over the records that Where keeps.
 type fineForm struct {
-	Steps      []step `yaml:"steps"`
+	Where      string `yaml:"where"`
 	Expression string `yaml:"expression"`
 }
 
@@ -118,19 +120,28 @@ func (l *layer) check(contracts catalogue) error {
 	return nil
 }
 
-// form returns the steps and the expression that apply at a grain.
-func (m *metric) form(grain Grain) ([]step, string) {
+// form is what applies at a grain.
+type form struct {
+	where      string // a condition on records, "" for none
+	steps      []step
+	expression string
+}
+
+func (m *metric) form(grain Grain) form {
 	if m.Fine != nil && grain.finerThanDay() {
-		return m.Fine.Steps, m.Fine.Expression
+		return form{where: m.Fine.Where, expression: m.Fine.Expression}
 	}
-	return m.Steps, m.Expression
+	return form{steps: m.Steps, expression: m.Expression}
 }
 
 // fields are the properties that the metric reads, of its own dataset and of lists.
 func (m *metric) fields(contracts catalogue, grain Grain) ([]fieldRef, error) {
 	scope := newRowScope(contracts, contracts[m.dataset])
-	steps, expression := m.form(grain)
-	if _, err := compileSteps(scope, steps, expression); err != nil {
+	f := m.form(grain)
+	if _, err := rewrite(f.where, scope.name); err != nil {
+		return nil, err
+	}
+	if _, err := compileSteps(scope, f.steps, f.expression); err != nil {
 		return nil, err
 	}
 	return scope.fields(), nil

@@ -39,11 +39,12 @@ type plannedMetric struct {
 
 // group is the metrics that one pass over a dataset answers.
 type group struct {
-	contract   *schemas.Contract
-	steps      []step
-	metrics    []int        // indexes into plan.metrics
-	dimensions []*dimension // in the query's order
-	filters    []*dimension // of plan.filters
+	contract     *schemas.Contract
+	recordsWhere string
+	steps        []step
+	metrics      []int        // indexes into plan.metrics
+	dimensions   []*dimension // in the query's order
+	filters      []*dimension // of plan.filters
 }
 
 type orderTerm struct {
@@ -133,10 +134,12 @@ func (p *plan) addMetrics(l *layer, wanted []string, reader *Reader) error {
 			return &ForbiddenError{Dataset: m.dataset}
 		}
 		p.metrics = append(p.metrics, plannedMetric{m, m.classification(p.contracts, p.grain) > reader.Clearance})
-		steps, _ := m.form(p.grain)
-		at := slices.IndexFunc(p.groups, func(g *group) bool { return g.contract.ID == m.dataset && sameSteps(g.steps, steps) })
+		f := m.form(p.grain)
+		at := slices.IndexFunc(p.groups, func(g *group) bool {
+			return g.contract.ID == m.dataset && g.recordsWhere == f.where && sameSteps(g.steps, f.steps)
+		})
 		if at < 0 {
-			p.groups = append(p.groups, &group{contract: p.contracts[m.dataset], steps: steps})
+			p.groups = append(p.groups, &group{contract: p.contracts[m.dataset], recordsWhere: f.where, steps: f.steps})
 			at = len(p.groups) - 1
 		}
 		p.groups[at].metrics = append(p.groups[at].metrics, i)

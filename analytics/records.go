@@ -180,6 +180,10 @@ func (p *recordsPlan) selectFields(q RecordsQuery, reader *Reader) error {
 	}
 	for i, name := range fields {
 		column, expression, class, err := p.field("fields", name, reader.English)
+		scale := 0
+		if property, ok := property(p.contract, name); ok {
+			scale = property.Scale
+		}
 		if err != nil {
 			return err
 		}
@@ -195,7 +199,7 @@ func (p *recordsPlan) selectFields(q RecordsQuery, reader *Reader) error {
 			p.selects = append(p.selects, "CAST(if("+expression+", 'true', 'false'), 'Nullable(String)')")
 			continue
 		}
-		p.selects = append(p.selects, text(expression, column.Type))
+		p.selects = append(p.selects, text(expression, column.Type, scale))
 	}
 	return nil
 }

@@ -111,15 +111,17 @@ func (t tables) join(s *statement, j *join, at snapshot) {
 }
 
 // readSettings hold for every query of a reader.
-// Answers are the same whatever a server's profile says: decimals keep their zeros, old
-// dates do not wrap, parts are one set for the whole query, and no index hides the newest
-// version of a row from FINAL.
-const readSettings = " SETTINGS output_format_decimal_trailing_zeros = 1, enable_extended_results_for_datetime_functions = 1, " +
-	"enable_shared_storage_snapshot_in_query = 1, use_skip_indexes_if_final = 0, optimize_aggregation_in_order = 0, join_use_nulls = 0"
+// Answers are the same whatever a server's profile says: old dates do not wrap, parts are one set for the whole query, and an index on versions never
+// hides the newest version of a row from FINAL.
+const readSettings = " SETTINGS enable_extended_results_for_datetime_functions = 1, " +
+	"enable_shared_storage_snapshot_in_query = 1, use_skip_indexes_if_final = 1, use_skip_indexes_if_final_exact_mode = 1, join_use_nulls = 0"
 
 // text writes an expression as the text that answers carry; instants as milliseconds.
-func text(expression, kind string) string {
+// A decimal keeps its zeros up to scale.
+func text(expression, kind string, scale int) string {
 	switch kind {
+	case typeDecimal:
+		return "CAST(toDecimalString(" + expression + ", " + itoa(scale) + "), 'Nullable(String)')"
 	case typeInstant:
 		expression = "toUnixTimestamp64Milli(" + expression + ")"
 	case typeNumber:

@@ -58,7 +58,8 @@ func (a *Analytics) ensure(ctx context.Context, dataset string, want table) erro
 	if err != nil {
 		return err
 	}
-	if expected := strings.Join(want.order, ", "); strings.ReplaceAll(order, "`", "") != expected {
+	order = strings.NewReplacer("`", "", "(", "", ")", "").Replace(order)
+	if expected := strings.Join(want.order, ", "); order != expected {
 		return &IncompatibleError{Dataset: dataset, Have: order, Want: expected}
 	}
 	for _, column := range want.columns {
