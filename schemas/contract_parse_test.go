@@ -125,7 +125,30 @@ func TestMarksMayStandOnTheObjectToo(t *testing.T) {
 	}
 }
 
-// bad contracts: what is replaced in gate, by what, and a part of the answer.
+func TestQualityOfAPropertyBecomesItsLimits(t *testing.T) {
+	const kind = "          - {type: library, metric: invalidValues, mustBe: 0, arguments: {validValues: [in, out]}}\n"
+	c := parsed(t, kind, `          - {metric: invalidValues, mustBe: 0, arguments: {pattern: "^(in|out)$"}}
+          - {metric: nullValues, mustBe: 0}
+          - {metric: duplicateValues, mustBe: 0}
+          - {type: text, description: 由值班员填写}
+          - type: custom
+            engine: cel
+            name: kind_by_fee
+            description: 请核对。
+            implementation: "!has(fee) || kind == 'in'"
+            customProperties: [{property: zidaMessageEn, value: Check both.}]
+`)
+	p := c.Properties[4]
+	if p.Pattern == nil || !p.Required || !p.Unique || len(p.Enum) > 0 {
+		t.Errorf("kind: %+v", p)
+	}
+	// The property the rule stands on is blamed, though another is read first.
+	if len(c.Rules) != 2 || !slices.Equal(c.Rules[0].Fields, []string{"kind", "fee"}) {
+		t.Errorf("rules: %+v", c.Rules)
+	}
+}
+
+// badContracts: what is replaced in gate, by what, and a part of the answer.
 var badContracts = []struct{ name, old, new, want string }{
 	{"no YAML", "apiVersion: v3.1.0", "apiVersion: [", "not YAML"},
 	{"not of the standard", "kind: DataContract", "kind: Dataset", "kind: value must be 'DataContract'"},
