@@ -5,7 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -94,7 +94,7 @@ func TestAttacksOnTokensAreRefused(t *testing.T) {
 		{"sub is another client", "claims", w.forge(h, c.with("sub", w.signer))},
 		{"clearance unknown", "claims", w.forge(h, c.with("clearance", "top"))},
 		{"exp a fraction", "claims", w.forge(h, c.with("exp", float64(now)+0.5))},
-		{"exp text", "claims", w.forge(h, c.with("exp", fmt.Sprint(now+600)))},
+		{"exp text", "claims", w.forge(h, c.with("exp", strconv.FormatInt(now+600, 10)))},
 		{"regions text", "claims", w.forge(h, c.with("regions", "500111"))},
 
 		{"claim twice", "malformed", raw(h.text(), strings.Replace(c.text(), "{", `{"agency":"zida",`, 1))},

@@ -333,7 +333,8 @@ func (s sealer) generate(alg, ring string) (ringKey, error) {
 	if err != nil {
 		return ringKey{}, fmt.Errorf("auth: new key: %w", err)
 	}
-	return ringKey{Public: public, Sealed: s.aead.Seal(nil, nil, der, bound(ring, jwk.KID))}, nil
+	sealed := s.aead.Seal(nil, nil, der, bound(ring, jwk.KID)) //nolint:gosec // NewGCMWithRandomNonce makes the nonce and refuses to be given one
+	return ringKey{Public: public, Sealed: sealed}, nil
 }
 
 func (s sealer) open(sealed []byte, ring string, jwk registry.PublicKey) (crypto.Signer, error) {

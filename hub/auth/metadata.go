@@ -8,7 +8,7 @@ import (
 
 // Paths of the endpoints below the issuer.
 const (
-	TokenPath    = "/oauth2/token"
+	TokenPath    = "/oauth2/token" //nolint:gosec // a path, not a credential
 	RevokePath   = "/oauth2/revoke"
 	JWKSPath     = "/.well-known/jwks.json"
 	MetadataPath = "/.well-known/oauth-authorization-server"

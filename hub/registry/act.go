@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -117,6 +118,6 @@ func (c *changes) list(field string, from, to []string) {
 
 func (c *changes) flag(field string, from, to bool) {
 	if from != to {
-		*c = append(*c, Change{Field: field, From: fmt.Sprint(from), To: fmt.Sprint(to)})
+		*c = append(*c, Change{Field: field, From: strconv.FormatBool(from), To: strconv.FormatBool(to)})
 	}
 }

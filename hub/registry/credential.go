@@ -74,7 +74,7 @@ func (r *Registry) RotateSecret(ctx context.Context, by Actor, id string, overla
 		next, cred.ClientSecret = newSecret(now)
 		// Only the newest lives on: with older ones in the overlap of their own
 		// rotation there would be three.
-		kept := c.Secrets[:0]
+		var kept []Secret
 		if n := len(c.Secrets); n > 0 && overlap > 0 {
 			last := c.Secrets[n-1]
 			if end := now.Add(overlap); last.ExpiresAt.IsZero() || last.ExpiresAt.After(end) {
@@ -82,7 +82,8 @@ func (r *Registry) RotateSecret(ctx context.Context, by Actor, id string, overla
 			}
 			kept = append(kept, last)
 		}
-		c.Secrets = append(kept, next)
+		kept = append(kept, next)
+		c.Secrets = kept
 		return nil
 	})
 	if err != nil {
