@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -384,7 +385,7 @@ func workbook(t *testing.T, date1904 bool) string {
 	}
 	formats := []int{style(14, ""), style(22, ""), style(0, `yyyy"年"m"月"d"日";@`), style(0, `[$-804]dddd`), style(57, "")}
 	for i, st := range formats {
-		row := fmt.Sprintf("%d", i+3)
+		row := strconv.Itoa(i + 3)
 		set("A"+row, "0012", style(49, ""))
 		set("B"+row, serial, st)
 		set("C"+row, 1234567, style(3, "")) // shown as 1,234,567

@@ -1,7 +1,7 @@
 package connectors
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -184,4 +184,4 @@ func columnName(i int) string {
 }
 
 // columnNumber is how a text file's column without a heading is named.
-func columnNumber(i int) string { return fmt.Sprintf("%d", i+1) }
+func columnNumber(i int) string { return strconv.Itoa(i + 1) }

@@ -26,7 +26,7 @@ type RowError struct {
 }
 
 // Problem is an error answer: RFC 9457's members, ours, and what the headers add.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457's own word
 	Type       string        `json:"type"`
 	Title      string        `json:"title"`
 	Status     int           `json:"status"`

@@ -71,7 +71,7 @@ func (c *Client) Retract(ctx context.Context, dataset, reason string, keys []jso
 
 func (c *Client) submit(ctx context.Context, in *call) (*Receipt, error) {
 	for lost := 0; ; lost++ {
-		resp, err := c.retry(ctx, c.cfg.RetryFor, in)
+		resp, err := c.retry(ctx, c.cfg.RetryFor, in) //nolint:bodyclose // readReceipt closes it
 		if err != nil {
 			return nil, err
 		}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/zida-hub/zida/connectors"
 )
 
 //go:embed VERSION
@@ -77,7 +79,6 @@ func newRoot(s *session) *cobra.Command {
 	root.SetErr(s.err)
 	root.SetIn(s.in)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.SuggestionsMinimumDistance = 2
 	root.SetFlagErrorFunc(flagError)
 	f := root.PersistentFlags()
 	f.BoolVar(&s.json, "json", false, "write the result as JSON")
@@ -109,11 +110,17 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	near := cmd.SuggestionsFor(args[0])
-	if len(near) == 0 {
+	var names []string
+	for _, sub := range cmd.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	near := connectors.Nearest(args[0], names)
+	if near == "" {
 		return usage("%q is not a command of %s\nsee: %s --help", args[0], cmd.CommandPath(), cmd.CommandPath())
 	}
-	return usage("%q is not a command of %s\ndid you mean: %s %s", args[0], cmd.CommandPath(), cmd.CommandPath(), strings.Join(near, " | "))
+	return usage("%q is not a command of %s\ndid you mean: %s %s", args[0], cmd.CommandPath(), cmd.CommandPath(), near)
 }
 
 // exitError carries the exit code of an error; quiet means all has been said.
