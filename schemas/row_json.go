@@ -55,13 +55,19 @@ func (b *Batch) decodeJSON(body []byte) {
 			return
 		}
 	}
-	if i == len(body) {
-		if array {
-			b.out.Body = cutBody(1)
-		}
+	if i == len(body) && !array {
 		return
 	}
 	for {
+		if i == len(body) {
+			b.out.Body = cutBody(b.row + 1)
+			return
+		}
+		if array && (body[i] == ',' || body[i] == ']') {
+			b.out.Body = emptyElement()
+			b.out.Body.Row += b.row
+			return
+		}
 		start := i
 		b.begin()
 		end := b.object(body, i)
