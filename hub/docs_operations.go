@@ -86,7 +86,7 @@ func docOf(r *route, lang, server string) docOperation {
 func docBodies(list []media) []docBody {
 	var out []docBody
 	for _, m := range list {
-		out = append(out, docBody{Kind: m.kind, Example: pretty(m.example)})
+		out = append(out, docBody{Kind: m.kind, Example: pretty(m.wire())})
 	}
 	return out
 }
@@ -132,13 +132,30 @@ func curl(r *route, server string) string {
 	if r.needs != nil {
 		parts = append(parts, `-H "Authorization: Bearer $TOKEN"`)
 	}
+	if r.basic {
+		parts = append(parts, `-u "$ZIDA_CLIENT_ID:$ZIDA_CLIENT_SECRET"`)
+	}
 	for _, h := range headers {
 		parts = append(parts, "-H "+shellQuote(h))
 	}
 	if len(r.body) > 0 {
-		parts = append(parts, "-H "+shellQuote("Content-Type: "+r.body[0].kind), "--data "+shellQuote(compact(r.body[0].example)))
+		parts = append(parts, "-H "+shellQuote("Content-Type: "+r.body[0].kind), "--data "+shellQuote(compact(r.body[0].wire())))
 	}
 	return strings.Join(parts, " \\\n  ")
+}
+
+// wire is the example as it is sent: a form is text on the wire and an object to
+// its schema (OpenAPI 3.1, "Support for x-www-form-urlencoded Request Bodies").
+func (m media) wire() any {
+	fields, ok := m.example.(map[string]any)
+	if !ok || m.kind != "application/x-www-form-urlencoded" {
+		return m.example
+	}
+	form := url.Values{}
+	for name, value := range fields {
+		form.Set(name, fmt.Sprint(value))
+	}
+	return form.Encode()
 }
 
 func compact(example any) string {

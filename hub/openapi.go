@@ -78,11 +78,13 @@ func operation(r *route, lang string) map[string]any {
 	if d := either(lang, r.zh.description, r.en.description); d != "" {
 		op["description"] = d
 	}
-	if r.needs != nil {
+	op["security"] = []any{}
+	switch {
+	case r.needs != nil:
 		op["security"] = []any{map[string]any{"token": []string{}}}
 		op["x-scope"] = r.needs.words
-	} else {
-		op["security"] = []any{}
+	case r.basic:
+		op["security"] = []any{map[string]any{"client": []string{}}, map[string]any{}} // none: private_key_jwt is in the form
 	}
 	var params []any
 	for _, p := range r.params {

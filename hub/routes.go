@@ -16,6 +16,7 @@ type route struct {
 	group        string // a key of routeGroups
 	zh, en       text   // summary and description
 	needs        *need  // nil: no token
+	basic        bool   // client_id and client_secret by HTTP Basic
 	params       []param
 	body         []media // request body, one for each content type; the first is the usual one
 	answers      []answer

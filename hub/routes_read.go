@@ -6,7 +6,7 @@ var (
 	paramAsOf = param{name: "as_of", in: "query", schema: instant, example: "2026-05-03T00:00:00+08:00",
 		zh: "取此刻之前收到的最新版本", en: "the newest version received up to then"}
 	paramFormat = param{name: "format", in: "query", schema: oneWord("json", "ndjson", "csv"), example: "json",
-		zh: "应答格式，优先于 Accept", en: "format of the answer; goes before Accept"}
+		zh: "应答格式，优先于 Accept；ndjson 与 csv 的下一页游标在应答尾部 X-Next-Cursor", en: "format of the answer; goes before Accept. With ndjson and csv the next page's cursor is the trailer X-Next-Cursor"}
 
 	exampleQuery = map[string]any{
 		"metrics": []string{"visitors"}, "dimensions": []string{"region"},
@@ -23,7 +23,7 @@ var (
 		"as_of": nil, "watermark": 42, "stats": map[string]any{"rows_read": 8928, "elapsed_ms": 7},
 	}
 	queryProblems = []string{"query-invalid", "unknown-metric", "unknown-dimension", "field-not-readable", "forbidden", "not-acceptable",
-		"query-too-expensive", "engine-unavailable", "quota-exceeded"}
+		"query-too-expensive", "overloaded", "engine-unavailable", "quota-exceeded"}
 )
 
 func (h *Hub) readRoutes() []route {
@@ -48,7 +48,11 @@ func (h *Hub) readRoutes() []route {
 		{method: http.MethodGet, path: "/v1/datasets/:id/records", name: "readRecords", group: "read", needs: needRead, quota: queryQuota, handle: h.readRecords,
 			zh: text{"读取记录", "每条记录的当前版本；history=true 给出全部版本，as_of 给出当时的版本。高于本客户端密级的字段为 null。未列出的查询参数按字段名筛选。"},
 			en: text{"Read records", "The current version of each; history=true gives every version, as_of those of that moment. Fields above the client's clearance are null. Any other parameter filters by the field of that name."},
-			params: []param{paramDataset, paramLimit(10000), paramCursor, paramAsOf,
+			params: []param{paramDataset, paramLimit(1_000_000), paramCursor, paramAsOf,
+				{name: "from", in: "query", schema: text1, example: "2026-05-01", zh: "事件时间起（含）", en: "event time from, inclusive"},
+				{name: "to", in: "query", schema: text1, example: "2026-06-01", zh: "事件时间止（不含）", en: "event time to, exclusive"},
+				{name: "fields", in: "query", schema: text1, example: "spot_id,entries,_submission", zh: "字段，逗号分隔；_ 开头的为来源字段", en: "fields, comma separated; those with _ tell where a record came from"},
+				{name: "filter", in: "query", schema: text1, example: "region:in:500111,512021", zh: "筛选 字段:运算:值,值，可重复", en: "field:op:value,value; may be repeated"},
 				{name: "history", in: "query", schema: boolean, example: false, zh: "包含被修订、被撤回的版本", en: "with versions that were revised or retracted"}, paramFormat},
 			answers: ok("记录", "The records", []media{
 				{"application/json", object("records next_cursor", map[string]schema{"records": list(schema{"type": "object"}), "next_cursor": text1}),
@@ -56,7 +60,7 @@ func (h *Hub) readRoutes() []route {
 				{"application/x-ndjson", text1, `{"spot_id":"512021-S99","region":"512021","entries":318}` + "\n"},
 				{"text/csv", text1, "spot_id,region,entries\n512021-S99,512021,318\n"}}),
 			problems: []string{"unknown-dataset", "unknown-field", "cursor-invalid", "invalid-request", "query-invalid", "field-not-readable",
-				"not-acceptable", "query-too-expensive", "engine-unavailable", "quota-exceeded"}},
+				"not-acceptable", "query-too-expensive", "overloaded", "engine-unavailable", "quota-exceeded"}},
 	}
 }
 

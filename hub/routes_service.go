@@ -16,10 +16,10 @@ func (h *Hub) tokenRoutes() []route {
 	oauthError := jsonOf(object("error", map[string]schema{"error": text1, "error_description": text1}),
 		map[string]any{"error": "invalid_client", "error_description": "client authentication failed"})
 	return []route{
-		{method: http.MethodPost, path: auth.TokenPath, name: "token", group: "token", handle: h.giveToken,
+		{method: http.MethodPost, path: auth.TokenPath, name: "token", group: "token", handle: h.giveToken, basic: true,
 			zh:   text{"申请令牌", "OAuth 2.0 客户端凭据：HTTP Basic 给出 client_id 与 client_secret，或以 private_key_jwt（RFC 7523）登录。令牌最长 15 分钟。错误按 RFC 6749 §5.2。"},
 			en:   text{"Get a token", "OAuth 2.0 client credentials: client_id and client_secret by HTTP Basic, or private_key_jwt (RFC 7523). A token lives 15 minutes at most. Errors follow RFC 6749 §5.2."},
-			body: []media{{"application/x-www-form-urlencoded", form, "grant_type=client_credentials&scope=push:tourism_flow"}},
+			body: []media{{"application/x-www-form-urlencoded", form, map[string]any{"grant_type": "client_credentials", "scope": "push:tourism_flow"}}},
 			answers: []answer{
 				{status: http.StatusOK, zh: "令牌", en: "The token", media: jsonOf(
 					object("access_token token_type expires_in scope", map[string]schema{"access_token": text1, "token_type": oneWord("Bearer"), "expires_in": integer, "scope": text1}),
@@ -27,9 +27,9 @@ func (h *Hub) tokenRoutes() []route {
 				{status: http.StatusBadRequest, zh: "请求有误", en: "The request is wrong", media: oauthError},
 				{status: http.StatusUnauthorized, zh: "身份验证失败", en: "Client authentication failed", media: oauthError},
 				{status: http.StatusTooManyRequests, zh: "失败次数过多", en: "Too many failed log-ins", headers: []string{"Retry-After"}, media: oauthError}}},
-		{method: http.MethodPost, path: auth.RevokePath, name: "revokeToken", group: "token", handle: h.revokeToken,
+		{method: http.MethodPost, path: auth.RevokePath, name: "revokeToken", group: "token", handle: h.revokeToken, basic: true,
 			zh: text{"交还令牌", "RFC 7009。5 秒内在所有副本失效。"}, en: text{"Give a token back", "RFC 7009. It ends within 5 s on every replica."},
-			body: []media{{"application/x-www-form-urlencoded", object("token", map[string]schema{"token": text1}), "token=eyJhbGciOi…"}},
+			body: []media{{"application/x-www-form-urlencoded", object("token", map[string]schema{"token": text1}), map[string]any{"token": "eyJhbGciOi…"}}},
 			answers: []answer{
 				{status: http.StatusOK, zh: "已失效", en: "It is void"},
 				{status: http.StatusBadRequest, zh: "请求有误", en: "The request is wrong", media: oauthError},
