@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
+	"github.com/zida-hub/zida/analytics/engine"
 )
 
 // Cell is one value of an answer as text: a number's digits, true or false, a day,
@@ -109,18 +109,13 @@ func (a *Analytics) snapshot(ctx context.Context, asOf string, position Position
 }
 
 // stream runs a statement as the reader and hands its rows on. more is asked about each
-// row before it is written; false ends the stream. The statement's columns beyond shown
-// are for more alone.
+// row and says whether to write it. Columns of the statement beyond those given are for
+// more alone.
 func (a *Analytics) stream(ctx context.Context, s *statement, columns []Column, out Encoder, stats *Stats, width int, more func([]Cell) bool) error {
 	ctx, cancel := context.WithCancel(undated(ctx))
 	defer cancel()
-	began := time.Now()
-	var elapsed time.Duration
-	ctx = clickhouse.Context(ctx, clickhouse.WithProgress(func(p *clickhouse.Progress) {
-		stats.RowsRead += p.Rows
-		elapsed += p.Elapsed
-	}))
-	rows, err := a.store.Reader().Query(ctx, s.text.String(), s.args...)
+	var account engine.Stats
+	rows, err := a.store.Reader().Query(engine.WithStats(ctx, &account), s.text.String(), s.args...)
 	if err != nil {
 		return explain(err)
 	}
@@ -134,7 +129,6 @@ func (a *Analytics) stream(ctx context.Context, s *statement, columns []Column, 
 		targets[i] = &raw[i]
 	}
 	cells := make([]Cell, width)
-	ended := false
 	for rows.Next() {
 		if err := rows.Scan(targets...); err != nil {
 			return fmt.Errorf("read a row: %w", err)
@@ -142,20 +136,17 @@ func (a *Analytics) stream(ctx context.Context, s *statement, columns []Column, 
 		for i, value := range raw {
 			cells[i] = Cell{Text: value.String, Null: !value.Valid}
 		}
-		if ended = !more(cells); ended {
-			break
+		if !more(cells) {
+			continue // the last row; what follows are ClickHouse's figures
 		}
 		if err := out.Row(cells[:len(columns)]); err != nil {
 			return err
 		}
 	}
-	if err := rows.Err(); err != nil && !ended {
+	if err := rows.Err(); err != nil {
 		return explain(err)
 	}
-	if elapsed == 0 {
-		elapsed = time.Since(began)
-	}
-	stats.ElapsedMS = elapsed.Milliseconds()
+	*stats = Stats{RowsRead: account.ReadRows, ElapsedMS: int64(time.Duration(account.ElapsedNS) / time.Millisecond)}
 	return nil
 }
 

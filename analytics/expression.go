@@ -130,6 +130,8 @@ func (s *rowScope) timePart(part string) (string, error) {
 		return "toDate32(" + local + ")", nil
 	case "five_minutes":
 		return "toStartOfFiveMinutes(" + local + ")", nil
+	case "start":
+		return local, nil
 	case "end":
 		p := &s.contract.Properties[s.contract.Time]
 		if p.Type == schemas.TypeString {

@@ -60,11 +60,8 @@ type fixture struct {
 
 func newFixture(t testing.TB, datasets ...string) *fixture {
 	t.Helper()
-	contracts, err := schemas.Embedded()
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := &fixture{t: t, contracts: contracts, last: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	contracts := shipped(t)
+	f := &fixture{t: t, contracts: contracts, last: epoch}
 	store, err := shared.In(t.Context(), fmt.Sprintf("%s_t%d", shared.Database(), databases.Add(1)))
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +71,8 @@ func newFixture(t testing.TB, datasets ...string) *fixture {
 			t.Error(err)
 		}
 	})
-	if f.Analytics, err = New(store, func() []*schemas.Contract { return f.contracts }); err != nil {
+	f.Analytics, err = New(store, func() []*schemas.Contract { return f.contracts })
+	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range contracts {
@@ -84,6 +82,24 @@ func newFixture(t testing.TB, datasets ...string) *fixture {
 	}
 	return f
 }
+
+// shipped is copies of the shipped contracts, which a test may change.
+func shipped(t testing.TB) []*schemas.Contract {
+	t.Helper()
+	contracts, err := schemas.Embedded()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range contracts {
+		changed := *c
+		changed.Properties = slices.Clone(c.Properties)
+		contracts[i] = &changed
+	}
+	return contracts
+}
+
+// epoch is a minute before the first push of a test is received.
+var epoch = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func (f *fixture) ensure(c *schemas.Contract) {
 	f.t.Helper()
@@ -142,7 +158,7 @@ func (f *fixture) insert(c *schemas.Contract, b batch, history bool) {
 	}
 	query := strings.TrimSuffix(InsertQuery(c.ID, history, names), " FORMAT Native")
 	query, _, _ = strings.Cut(query, " SETTINGS ")
-	ctx := clickhouse.Context(f.t.Context(), clickhouse.WithSettings(clickhouse.Settings{"async_insert": 0, "optimize_on_insert": 0, "max_partitions_per_insert_block": 0}))
+	ctx := clickhouse.Context(f.t.Context(), clickhouse.WithSettings(insertSettingsMap()))
 	into, err := f.store.Conn().PrepareBatch(ctx, query)
 	if err != nil {
 		f.t.Fatal(err)

@@ -45,7 +45,7 @@ func (a *Analytics) InsertSubmissions(ctx context.Context, rows []Submission) er
 	for _, column := range submissionColumns() {
 		names = append(names, column.Name)
 	}
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"async_insert": 0, "optimize_on_insert": 0, "insert_deduplicate": 0}))
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettingsMap()))
 	batch, err := a.store.Conn().PrepareBatch(ctx, "INSERT INTO "+a.tables.submissions()+" ("+quoteAll(names)+")")
 	if err != nil {
 		return fmt.Errorf("insert submissions: %w", err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/zida-hub/zida/schemas"
@@ -83,6 +84,16 @@ func submissionColumns() []schemas.Column {
 // insertSettings keep an insert what the writer sent: at once, as one block per
 // partition, with no token that could drop a block after a crash.
 const insertSettings = "async_insert=0, optimize_on_insert=0, max_partitions_per_insert_block=0, insert_deduplicate=0, distributed_foreground_insert=1"
+
+// insertSettingsMap is the same for clickhouse-go.
+func insertSettingsMap() clickhouse.Settings {
+	settings := clickhouse.Settings{}
+	for setting := range strings.SplitSeq(insertSettings, ", ") {
+		name, value, _ := strings.Cut(setting, "=")
+		settings[name] = value
+	}
+	return settings
+}
 
 // InsertQuery is the statement whose body is one Native stream: the lineage columns
 // first, then the contract's columns by name (for a retraction its key only).

@@ -1,0 +1,2 @@
+INSERT INTO `tourism_flow` (`_version`, `_deleted`, `_agency`, `_client`, `_submission`, `_row`, `_received_at`, `spot_id`, `entries`) SETTINGS async_insert=0, optimize_on_insert=0, max_partitions_per_insert_block=0, insert_deduplicate=0, distributed_foreground_insert=1 FORMAT Native
+INSERT INTO `tourism_flow_history` (`_version`, `_deleted`, `_agency`, `_client`, `_submission`, `_row`, `_received_at`, `spot_id`) SETTINGS async_insert=0, optimize_on_insert=0, max_partitions_per_insert_block=0, insert_deduplicate=0, distributed_foreground_insert=1 FORMAT Native
