@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // fail records an error of field f and marks the row as bad. It returns false, so
@@ -39,6 +40,10 @@ func (b *Batch) record(name, code string, value []byte, describe func() saying) 
 
 func (b *Batch) failMissing(need *bitset) {
 	for i := range b.plan.fields {
+		// A region that follows from a code is not missed where the code is.
+		if i == b.plan.region && b.plan.regionFrom >= 0 && !b.has.has(b.plan.regionFrom) {
+			continue
+		}
 		if need.has(i) && !b.has.has(i) && !b.reported(i) {
 			b.fail(&b.plan.fields[i], CodeRequired, nil)
 		}
@@ -137,7 +142,7 @@ func (f *field) sayType() saying {
 }
 
 func (f *field) sayLength(value []byte) saying {
-	n := len([]rune(string(value)))
+	n := utf8.RuneCount(value)
 	low, high := strconv.Itoa(f.minLen), strconv.Itoa(f.maxLen)
 	if f.maxLen == maxText {
 		return saying{zh: fmt.Sprintf("有 %d 个字符，至少应有 %s 个；请补全", n, low), en: fmt.Sprintf("has %d characters, at least %s are needed", n, low)}
@@ -256,8 +261,9 @@ func (s *slot) text(f *field) []byte {
 // when none is close.
 func nearest(value string, list *List) string {
 	const tries = 2000
-	best, at := len(value)/3+1, -1
-	if len(value) > maxErrorValue {
+	n := utf8.RuneCountInString(value)
+	best, at := min(n, max(3, n/3+1)), -1
+	if n > maxErrorValue {
 		return ""
 	}
 	for i := range list.entries {
