@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"syscall"
 	"unsafe"
 
 	"github.com/ebitengine/purego"
@@ -58,7 +59,8 @@ func RunChild(args []string) error {
 
 	// Confinement belongs to the thread: the one that is confined here must be the one that enters the library, whose own threads inherit it.
 	runtime.LockOSThread()
-	debug.SetGCPercent(-1) // nothing of Go's is allocated from here on; its collector needs no threads of its own
+	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) // a core would be gigabytes of other agencies' rows
+	debug.SetGCPercent(-1)                                        // nothing of Go's is allocated from here on; its collector needs no threads of its own
 	go exitWithParent(os.Stdin)
 
 	handle, err := purego.Dlopen(*library, purego.RTLD_NOW|purego.RTLD_LOCAL)

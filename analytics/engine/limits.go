@@ -31,7 +31,7 @@ func (l Limits) withDefaults(machine int64, processors int) Limits {
 	setDefault(&l.Memory, min(max(machine*2/5, minMemory), maxMemory))
 	setDefault(&l.Threads, min(processors, 16))
 	setDefault(&l.Queries, 64)
-	setDefault(&l.ReaderQueries, 8*max(1, l.Threads/2))
+	setDefault(&l.ReaderQueries, 2*readerConnections) // those just cancelled may still be ending
 	setDefault(&l.ReaderTime, 30*time.Second)
 	setDefault(&l.ReaderTimeCeiling, 4*l.ReaderTime)
 	setDefault(&l.ReaderMemory, l.Memory/4)

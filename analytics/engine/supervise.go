@@ -21,7 +21,7 @@ const (
 	healthyAfter = 30 * time.Second // a child that lived so long starts the back-off anew
 	startTries   = 3                // of the first start; later ones go on for ever
 	startLimit   = 10 * time.Minute // of one start, a store of any size; then the child is taken for stuck
-	killGrace    = 2 * time.Second  // between the end of the child's stdin and a kill
+	killGrace    = 5 * time.Second  // between the end of the child's stdin and a kill
 	probeEvery   = 10 * time.Millisecond
 )
 
@@ -116,7 +116,7 @@ func (c *child) run() {
 		if time.Since(begin) > healthyAfter {
 			wait = backoffMin
 		}
-		c.opts.Logger.Error("engine ended, starting it again", "error", err, "in", wait)
+		c.opts.Logger.Error("engine ended, starting it again", "error", err, "in", wait, "log", filepath.Join(c.opts.Dir, logDir))
 		if !c.pause(wait + rand.N(wait/4)) {
 			return
 		}

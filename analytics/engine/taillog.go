@@ -96,7 +96,8 @@ func (t *tailLog) lastWords() string {
 	defer t.mu.Unlock()
 	var words []string
 	for line := range strings.Lines(string(t.tail)) {
-		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, confinementPrefix) {
+		line = strings.TrimSpace(line)
+		if line != "" && !strings.HasPrefix(line, confinementPrefix) && !strings.HasPrefix(line, "Logging ") {
 			words = append(words, line)
 		}
 	}
