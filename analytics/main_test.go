@@ -3,10 +3,12 @@ package analytics
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,8 +19,11 @@ import (
 	"github.com/zida-hub/zida/schemas"
 )
 
+// One engine serves the whole test binary, started by the first test that needs it (fuzz
+// workers do not), and each test has a database of its own.
 var (
-	shared    *engine.Store // one engine a test binary, one database a test
+	shared    = sync.OnceValues(startShared)
+	sharedDir string // "" until it is started
 	databases atomic.Int32
 )
 
@@ -27,21 +32,26 @@ func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
-func runTests(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "zida-analytics-")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
+func startShared() (store *engine.Store, err error) {
+	if sharedDir, err = os.MkdirTemp("", "zida-analytics-"); err != nil {
+		return nil, err
 	}
-	defer os.RemoveAll(dir)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
-	if shared, err = engine.Start(ctx, engine.Options{Dir: filepath.Join(dir, "engine")}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
+	return engine.Start(ctx, engine.Options{Dir: filepath.Join(sharedDir, "engine"), Logger: slog.New(slog.DiscardHandler)})
+}
+
+func runTests(m *testing.M) int {
 	code := m.Run()
-	if err := shared.Close(context.Background()); err != nil {
+	if sharedDir == "" {
+		return code
+	}
+	defer os.RemoveAll(sharedDir)
+	store, err := shared()
+	if err == nil {
+		err = store.Close(context.Background())
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -62,7 +72,11 @@ func newFixture(t testing.TB, datasets ...string) *fixture {
 	t.Helper()
 	contracts := shipped(t)
 	f := &fixture{t: t, contracts: contracts, last: epoch}
-	store, err := shared.In(t.Context(), fmt.Sprintf("%s_t%d", shared.Database(), databases.Add(1)))
+	server, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := server.In(t.Context(), fmt.Sprintf("%s_t%d", server.Database(), databases.Add(1)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ type lineageField struct {
 // lineageFields are what every record carries beside its properties.
 var lineageFields = []lineageField{
 	{Column{Name: "_version", Type: typeInteger, Label: "版本"}, "_version", []string{"_version"}},
-	{Column{Name: "_deleted", Type: typeBoolean, Label: "已撤回"}, "_deleted = 1", []string{"_deleted"}},
+	{Column{Name: "_deleted", Type: typeBoolean, Label: "已撤回"}, "(_deleted = 1)", []string{"_deleted"}},
 	{Column{Name: "_agency", Type: typeString, Label: "报送机构"}, "_agency", []string{"_agency"}},
 	{Column{Name: "_client", Type: typeString, Label: "客户端"}, "_client", []string{"_client"}},
 	{Column{Name: "_submission", Type: typeString, Label: "提交编号"}, "concat(toString(bitShiftRight(_version, 24)), '-', toString(_submission))", []string{"_version", "_submission"}},

@@ -1,0 +1,9 @@
+SELECT CAST(toString(_t), 'Nullable(String)'), CAST(toString(_d0), 'Nullable(String)'), CAST(toDecimalString(_m0, 2), 'Nullable(String)'), CAST(toDecimalString(_m1, 2), 'Nullable(String)')
+FROM (SELECT _gt AS _t, CAST(_g0, 'Nullable(String)') AS _d0, _e0 AS _m0, _e1 AS _m1
+FROM (SELECT toDate32(toStartOfYear(makeDate32(toInt32OrZero(substring(`month`, 1, 4)), multiIf(length(`month`) < 6, 1, substring(`month`, 6, 1) = 'Q', toInt32OrZero(substring(`month`, 7, 1)) * 3 - 2, substring(`month`, 6, 1) = 'H', toInt32OrZero(substring(`month`, 7, 1)) * 6 - 5, toInt32OrZero(substring(`month`, 6, 2))), 1))) AS _gt, `_list__park_id__kind` AS _g0, sum(`output_value`) AS _e0, sum(`tax`) AS _e1
+FROM (SELECT `month`, `park_id`, `output_value`, `tax`
+FROM `zida`.`park_monthly` FINAL
+WHERE `month` >= ? AND makeDate32(toInt32OrZero(substring(`month`, 1, 4)), multiIf(length(`month`) < 6, 1, substring(`month`, 6, 1) = 'Q', toInt32OrZero(substring(`month`, 7, 1)) * 3 - 2, substring(`month`, 6, 1) = 'H', toInt32OrZero(substring(`month`, 7, 1)) * 6 - 5, toInt32OrZero(substring(`month`, 6, 2))), 1) >= toDate32(?) AND `month` < ? AND makeDate32(toInt32OrZero(substring(`month`, 1, 4)), multiIf(length(`month`) < 6, 1, substring(`month`, 6, 1) = 'Q', toInt32OrZero(substring(`month`, 7, 1)) * 3 - 2, substring(`month`, 6, 1) = 'H', toInt32OrZero(substring(`month`, 7, 1)) * 6 - 5, toInt32OrZero(substring(`month`, 6, 2))), 1) < toDate32(?)) AS _r ANY LEFT JOIN (SELECT `park_id` AS `_list__park_id`, toNullable(`kind`) AS `_list__park_id__kind`
+FROM (SELECT `park_id`, `kind`
+FROM `zida`.`industrial_park` FINAL)) AS `_j_park_id` ON `park_id` = `_list__park_id` GROUP BY _gt, _g0 HAVING count() > 0)) ORDER BY _t NULLS LAST, _d0 NULLS LAST LIMIT ?
+SETTINGS enable_extended_results_for_datetime_functions = 1, enable_shared_storage_snapshot_in_query = 1, use_skip_indexes_if_final = 1, use_skip_indexes_if_final_exact_mode = 1, join_use_nulls = 0
