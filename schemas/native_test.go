@@ -11,7 +11,6 @@ import (
 	"github.com/ClickHouse/ch-go/proto"
 )
 
-
 const null = "NULL"
 
 // readNative reads back a block's columns with ch-go, as text.

@@ -102,9 +102,10 @@ type defaultValue struct {
 // exactly (a rule that mixes decimals with functions, a decimal over 38 digits, a
 // bound that is no number) is refused with an error that names the property or rule.
 //
-// Rules are CEL. A comparison that reads an absent field has no answer, and a rule
-// without an answer is satisfied, as an SQL CHECK is; has(x) says whether an optional
-// field is there, so `has(x) || y > 0` asks for one of the two.
+// Rules are CEL over the properties by name. A rule that reads an absent field is satisfied,
+// unless it tests that field itself: has(x), or x == null, tells whether an optional
+// field is there, so `has(x) || y > 0` asks for one of the two. Dates stand for 00:00 in
+// Asia/Shanghai.
 func Compile(c *Contract) (*Plan, error) {
 	if c == nil || len(c.Properties) == 0 {
 		return nil, errors.New("a contract needs at least one property")

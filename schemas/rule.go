@@ -36,11 +36,17 @@ type rule struct {
 	zh, en string
 	blame  *field // the field an error names, nil when the rule reads none
 	check  check
-	typed  bool // compiled to comparisons of columns; else cel-go runs it
+	needs  []int // optional fields that are read without being tested by has()
+	typed  bool  // compiled to comparisons of columns; else cel-go runs it
 }
 
-// holds is SQL's rule for CHECK: what cannot be told is not an offence.
+// holds reports whether the row being read keeps the rule. What cannot be told is no offence.
 func (r *rule) holds(b *Batch) bool {
+	for _, at := range r.needs {
+		if !b.has.has(at) {
+			return true
+		}
+	}
 	a := r.check(b)
 	return a == yes || a == unknown
 }
@@ -115,7 +121,12 @@ func compileRule(p *Plan, env *cel.Env, source *Rule) (rule, error) {
 	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) && !t.IsExactType(cel.NullableType(cel.BoolType)) {
 		return r, fmt.Errorf("%s is a %s, a rule must be true or false", source.CEL, t)
 	}
-	reads := p.reads(checked.NativeRep().Expr())
+	reads, tested := p.reads(checked.NativeRep().Expr())
+	for _, at := range reads {
+		if !tested.has(at) && !p.required.has(at) {
+			r.needs = append(r.needs, at)
+		}
+	}
 	if len(source.Fields) > 0 {
 		if at := p.names.find([]byte(source.Fields[0])); at > 0 {
 			r.blame = &p.fields[at-1]
@@ -140,16 +151,33 @@ func compileRule(p *Plan, env *cel.Env, source *Rule) (rule, error) {
 	return r, err
 }
 
-// reads lists the fields that an expression names, in order of appearance.
-func (p *Plan) reads(e ast.Expr) []int {
-	var out []int
-	ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
+// reads lists the fields that an expression names, in order of appearance, and marks
+// those that it tests for being there.
+func (p *Plan) reads(e ast.Expr) (out []int, tested bitset) {
+	field := func(e ast.Expr) int {
 		if e.Kind() != ast.IdentKind {
-			return
+			return -1
 		}
-		if at := int(p.names.find([]byte(e.AsIdent()))) - 1; at >= 0 && !slices.Contains(out, at) {
+		return int(p.names.find([]byte(e.AsIdent()))) - 1
+	}
+	ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
+		if at := field(e); at >= 0 && !slices.Contains(out, at) {
 			out = append(out, at)
 		}
+		if e.Kind() != ast.CallKind {
+			return
+		}
+		call := e.AsCall()
+		if name := call.FunctionName(); name != operators.Equals && name != operators.NotEquals {
+			return
+		}
+		left, right := call.Args()[0], call.Args()[1]
+		if isNull(left) {
+			left, right = right, left
+		}
+		if at := field(left); at >= 0 && isNull(right) {
+			tested.set(at)
+		}
 	}))
-	return out
+	return out, tested
 }
