@@ -15,33 +15,21 @@ import (
 	"github.com/zida-hub/zida/hub/registry"
 )
 
-// TestAttacksOnTokensAreRefused holds every attack on JWTs we know of. Each
-// names the reason it must fail for, so that a case cannot pass by failing
-// somewhere else.
-func TestAttacksOnTokensAreRefused(t *testing.T) {
-	w := newWorld(t)
+// attack is a token and the reason it must be refused for: a case cannot pass
+// by failing somewhere else.
+type attack struct{ name, reason, token string }
+
+// attacksOnSignature change header, key or signature.
+func (w *world) attacksOnSignature() []attack {
 	h, c := w.goodHeader(), w.goodClaims()
 	good := w.forge(h, c)
-	if _, err := w.Verify(good); err != nil {
-		t.Fatalf("the untouched token: %v", err)
-	}
 	parts := strings.Split(good, ".")
 	signer := w.tokenKeys.Load().signer(w.clock.now())
-	private := signer.private
 	public := []byte(signer.jwk.Public().(ed25519.PublicKey))
 	_, stranger, _ := ed25519.GenerateKey(rand.Reader)
 	strangerJWK := object{"kty": "OKP", "crv": "Ed25519", "x": base64.RawURLEncoding.EncodeToString(stranger.Public().(ed25519.PublicKey))}
-	now := w.clock.now().Unix()
 	none := func(alg string) string { return b64(h.with("alg", alg).text()) + "." + parts[1] + "." }
-	raw := func(header, claims string) string {
-		return compactOf(header, claims, jwt.SigningMethodEdDSA, private)
-	}
-	disabled := w.newClient(t, "query")
-	if _, err := w.reg.SetClientDisabled(t.Context(), w.operator, disabled.ClientID, true); err != nil {
-		t.Fatal(err)
-	}
-
-	for _, attack := range []struct{ name, reason, token string }{
+	return []attack{
 		{"no token", "malformed", ""},
 		{"alg none", "alg", none("none")},
 		{"alg NoNe", "alg", none("NoNe")},
@@ -75,12 +63,22 @@ func TestAttacksOnTokensAreRefused(t *testing.T) {
 		{"crit empty", "header", w.forge(h.with("crit", nil), c)},
 		{"b64", "header", w.forge(h.with("b64", false), c)},
 		{"zip", "header", w.forge(h.with("zip", "DEF"), c)},
-
 		{"typ missing", "type", w.forge(h.without("typ"), c)},
 		{"typ JWT", "type", w.forge(h.with("typ", "JWT"), c)},
 		{"typ of an assertion", "type", w.forge(h.with("typ", "client-authentication+jwt"), c)},
 		{"typ not text", "type", w.forge(h.with("typ", []string{"at+jwt"}), c)},
+	}
+}
 
+// attacksOnClaims say things the hub would never sign, with its own key.
+func (w *world) attacksOnClaims(t *testing.T) []attack {
+	h, c := w.goodHeader(), w.goodClaims()
+	now := w.clock.now().Unix()
+	disabled := w.newClient(t, "query")
+	if _, err := w.reg.SetClientDisabled(t.Context(), w.operator, disabled.ClientID, true); err != nil {
+		t.Fatal(err)
+	}
+	return []attack{
 		{"expired", "expired", w.forge(h, c.with("iat", now-700).with("exp", now-100))},
 		{"expired this second, no leeway", "expired", w.forge(h, c.with("iat", now-600).with("exp", now))},
 		{"not valid yet", "early", w.forge(h, c.with("nbf", now+120))},
@@ -97,6 +95,22 @@ func TestAttacksOnTokensAreRefused(t *testing.T) {
 		{"exp text", "claims", w.forge(h, c.with("exp", strconv.FormatInt(now+600, 10)))},
 		{"regions text", "claims", w.forge(h, c.with("regions", "500111"))},
 
+		{"client unknown", "client", w.forge(h, c.with("client_id", "dazu-none").with("sub", "dazu-none"))},
+		{"client of another agency", "client", w.forge(h, c.with("agency", "zida"))},
+		{"client disabled", "client", w.forge(h, c.with("client_id", disabled.ClientID).with("sub", disabled.ClientID))},
+	}
+}
+
+// attacksOnForm are not what a token looks like, or look like two.
+func (w *world) attacksOnForm() []attack {
+	h, c := w.goodHeader(), w.goodClaims()
+	good := w.forge(h, c)
+	parts := strings.Split(good, ".")
+	private := w.tokenKeys.Load().signer(w.clock.now()).private
+	raw := func(header, claims string) string {
+		return compactOf(header, claims, jwt.SigningMethodEdDSA, private)
+	}
+	return []attack{
 		{"claim twice", "malformed", raw(h.text(), strings.Replace(c.text(), "{", `{"agency":"zida",`, 1))},
 		{"claim twice, escaped", "malformed", raw(h.text(), strings.Replace(c.text(), "{", `{"\u0061gency":"zida",`, 1))},
 		{"header twice", "malformed", raw(strings.Replace(h.text(), "{", `{"alg":"none",`, 1), c.text())},
@@ -118,11 +132,18 @@ func TestAttacksOnTokensAreRefused(t *testing.T) {
 		{"dots below the limit", "malformed", strings.Repeat(".", MaxToken)},
 		{"over 8 KiB", "too_long", w.forge(h, c.with("x", strings.Repeat("y", MaxToken)))},
 		{"zero bytes", "malformed", strings.Repeat("\x00", 100)},
+	}
+}
 
-		{"client unknown", "client", w.forge(h, c.with("client_id", "dazu-none").with("sub", "dazu-none"))},
-		{"client of another agency", "client", w.forge(h, c.with("agency", "zida"))},
-		{"client disabled", "client", w.forge(h, c.with("client_id", disabled.ClientID).with("sub", disabled.ClientID))},
-	} {
+// TestAttacksOnTokensAreRefused holds every attack on JWTs we know of.
+func TestAttacksOnTokensAreRefused(t *testing.T) {
+	w := newWorld(t)
+	h, c := w.goodHeader(), w.goodClaims()
+	if _, err := w.Verify(w.forge(h, c)); err != nil {
+		t.Fatalf("the untouched token: %v", err)
+	}
+	attacks := append(w.attacksOnSignature(), w.attacksOnForm()...)
+	for _, attack := range append(attacks, w.attacksOnClaims(t)...) {
 		t.Run(attack.name, func(t *testing.T) {
 			p, err := w.Verify(attack.token)
 			if p != nil {

@@ -19,48 +19,40 @@ type Principal struct {
 	Clearance schemas.Classification
 	TokenID   string // jti
 	Expires   time.Time
-
-	pushAll, readAll, query, admin, audit bool
-}
-
-func (p *Principal) fill() *Principal {
-	p.pushAll = slices.Contains(p.Scopes, "push:*")
-	p.readAll = slices.Contains(p.Scopes, "read:*")
-	p.query = slices.Contains(p.Scopes, registry.ScopeQuery)
-	p.admin = slices.Contains(p.Scopes, registry.ScopeAdmin)
-	p.audit = slices.Contains(p.Scopes, registry.ScopeAudit)
-	return p
 }
 
 // CanPush reports whether the caller may push and retract records of a dataset;
 // the rows' regions are checked apart.
 func (p *Principal) CanPush(dataset string) bool {
-	return p.pushAll || holds(p.Scopes, "push:", dataset)
+	return p.has("push:*") || holds(p.Scopes, "push:", dataset)
 }
 
 // CanRead reports whether the caller may read a dataset.
 func (p *Principal) CanRead(dataset string) bool {
-	return p.readAll || holds(p.Scopes, "read:", dataset)
+	return p.has("read:*") || holds(p.Scopes, "read:", dataset)
 }
 
 // CanQuery reports whether the caller may ask for metrics.
-func (p *Principal) CanQuery() bool { return p.query }
+func (p *Principal) CanQuery() bool { return p.has(registry.ScopeQuery) }
 
 // IsAdmin reports whether the caller manages clients: its own agency's, or all
 // when it is the operator's.
-func (p *Principal) IsAdmin() bool { return p.admin }
+func (p *Principal) IsAdmin() bool { return p.has(registry.ScopeAdmin) }
 
 // IsOperator reports whether the caller is an admin of the operator.
-func (p *Principal) IsOperator() bool { return p.admin && p.Agency == registry.Operator }
+func (p *Principal) IsOperator() bool { return p.IsAdmin() && p.Agency == registry.Operator }
 
 // CanAudit reports whether the caller may read the acts of all admins, those of
 // the other side included.
-func (p *Principal) CanAudit() bool { return p.audit }
+func (p *Principal) CanAudit() bool { return p.has(registry.ScopeAudit) }
 
 // Actor names the caller in an act.
 func (p *Principal) Actor(requestID, reason string) registry.Actor {
-	return registry.Actor{Client: p.ClientID, Agency: p.Agency, Admin: p.admin, RequestID: requestID, Reason: reason}
+	return registry.Actor{Client: p.ClientID, Agency: p.Agency, Admin: p.IsAdmin(), RequestID: requestID, Reason: reason}
 }
+
+// has looks through the list: a client has a handful of scopes.
+func (p *Principal) has(scope string) bool { return slices.Contains(p.Scopes, scope) }
 
 // holds is CoversScope without building the scope's text.
 func holds(scopes []string, kind, dataset string) bool {

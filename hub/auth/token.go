@@ -144,7 +144,7 @@ func (a *Authority) judge(v *verified, now time.Time) (*Principal, error) {
 		Clearance: min(said, held),
 		TokenID:   v.jti, Expires: time.Unix(v.exp, 0).UTC(),
 	}
-	return p.fill(), nil
+	return p, nil
 }
 
 // mint makes a token for a client with some of its scopes.
