@@ -180,7 +180,7 @@ func (p *Plan) compilePresence() {
 		}
 		// A single-property key that is unique says nothing new: pushing it again is a revision.
 		f.unique = -1
-		if f.prop.Unique && !(f.key && len(p.keys) == 1) {
+		if f.prop.Unique && (!f.key || len(p.keys) > 1) {
 			f.unique = len(p.unique)
 			p.unique = append(p.unique, i)
 		}

@@ -176,10 +176,10 @@ func slowNumber(prop *Property, text string, scale int, low, high *big.Int) (str
 	if !jsonNumber.MatchString(text) {
 		return "", false
 	}
-	if _, e, found := strings.Cut(strings.ToLower(text), "e"); found {
+	if mantissa, e, found := strings.Cut(strings.ToLower(text), "e"); found {
+		// big.Rat would spell such a power out in full.
 		if n, err := strconv.Atoi(e); err != nil || n > 5000 || n < -5000 {
-			zero := strings.Trim(strings.ToLower(text)[:strings.Index(strings.ToLower(text), "e")], "-0.") == ""
-			if !zero {
+			if strings.Trim(mantissa, "-0.") != "" {
 				return "", false
 			}
 			text = "0"
@@ -287,7 +287,10 @@ func FuzzDecodeNDJSON(f *testing.F) {
 			if !there {
 				want = null
 			}
-			if cells[i][0] != want && !(want == "0" && cells[i][0] == "-0") {
+			if want == "0" && cells[i][0] == "-0" {
+				want = "-0"
+			}
+			if cells[i][0] != want {
 				t.Fatalf("%s is %q, the reference says %q", name, cells[i][0], want)
 			}
 		}

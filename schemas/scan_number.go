@@ -220,9 +220,9 @@ func scaleNumber(text []byte, scale int) (wide, int) {
 	// significant counts the digits from the first that is not 0; fraction those after the point.
 	significant, fraction, point := 0, 0, false
 	for _, c := range mantissa {
-		switch {
-		case c == '-':
-		case c == '.':
+		switch c {
+		case '-':
+		case '.':
 			point = true
 		default:
 			if significant > 0 || c != '0' {
