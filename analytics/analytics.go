@@ -94,6 +94,9 @@ func property(c *schemas.Contract, name string) (*schemas.Property, bool) {
 // below it has lost part of its journal and must not give those sequences again.
 func (a *Analytics) MaxVersion(ctx context.Context) (sequence uint64, err error) {
 	conn := a.store.Conn()
+	if err := a.run(ctx, a.tables.create(submissionTable())); err != nil {
+		return 0, err // a fresh database has none yet
+	}
 	if err := conn.QueryRow(ctx, a.tables.maxSequenceQuery()).Scan(&sequence); err != nil {
 		return 0, fmt.Errorf("highest sequence of the submissions: %w", err)
 	}

@@ -77,7 +77,7 @@ func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, posi
 		return Tail{}, err
 	}
 	n := 0
-	err = a.stream(ctx, s, p.columns, out, &tail.Stats, len(p.columns), func([]Cell) bool {
+	err = a.stream(ctx, s, p.columns, out, &tail.Stats, p.limit, len(p.columns), func([]Cell) bool {
 		n++
 		tail.Truncated = n > p.limit
 		return !tail.Truncated
@@ -108,14 +108,22 @@ func (a *Analytics) snapshot(ctx context.Context, asOf string, position Position
 	return snapshot{asOf: true, before: versionsBefore(sequence)}, Tail{AsOf: t, Watermark: sequence}, nil
 }
 
+// boundedAnswer is the most rows that ClickHouse holds back until its query has ended:
+// then an error comes before the first row, the query's figures are known, and a slow
+// reader keeps no query waiting. More rows are sent as they come, without figures.
+const boundedAnswer = 100_000
+
 // stream runs a statement as the reader and hands its rows on. more is asked about each
 // row and says whether to write it. Columns of the statement beyond those given are for
 // more alone.
-func (a *Analytics) stream(ctx context.Context, s *statement, columns []Column, out Encoder, stats *Stats, width int, more func([]Cell) bool) error {
+func (a *Analytics) stream(ctx context.Context, s *statement, columns []Column, out Encoder, stats *Stats, limit, width int, more func([]Cell) bool) error {
 	ctx, cancel := context.WithCancel(undated(ctx))
 	defer cancel()
 	var account engine.Stats
-	rows, err := a.store.Reader().Query(engine.WithStats(ctx, &account), s.text.String(), s.args...)
+	if limit <= boundedAnswer {
+		ctx = engine.WithStats(ctx, &account)
+	}
+	rows, err := a.store.Reader().Query(ctx, s.text.String(), s.args...)
 	if err != nil {
 		return explain(err)
 	}

@@ -142,7 +142,7 @@ func TestFiltersOrderAndLimit(t *testing.T) {
 	}{
 		{"eq", "region", []Value{"500111"}, "30"}, {"ne", "region", []Value{"500111"}, "70"}, {"in", "spot_id", []Value{"500111-S01", "512022-S01"}, "50"},
 		{"not_in", "spot_id", []Value{"500111-S01"}, "90"}, {"gte", "region", []Value{"512021"}, "70"}, {"lt", "region", []Value{"512022"}, "60"},
-		{"starts_with", "region", []Value{"51"}, "70"}, {"eq", "side", []Value{"大足"}, "30"}, {"eq", "month", []Value{"2024-05"}, "100"}, {"eq", "day", []Value{"2024-05-01"}, "100"},
+		{"starts_with", "region", []Value{"51"}, "70"}, {"eq", "side", []Value{"大足"}, "30"}, {"in", "side", []Value{"Sichuan"}, "70"}, {"eq", "month", []Value{"2024-05"}, "100"}, {"eq", "day", []Value{"2024-05-01"}, "100"},
 		{"eq", "hour", []Value{"9"}, "100"}, {"is_null", "region", nil, ""}, {"eq", "region", []Value{"' OR 1=1 --"}, ""}, {"eq", "region", []Value{"a\x00\\'?"}, ""},
 	} {
 		wanted := c.want

@@ -241,6 +241,16 @@ func (d *dimension) resolve(scope *rowScope, move shift) (string, error) {
 }
 
 func (level *records) addFilter(d *dimension, expression string, f *Filter, i int) error {
+	if d.values != nil {
+		spelled := Filter{Dimension: f.Dimension, Op: f.Op}
+		for _, value := range f.Values {
+			if other, ok := d.values[value]; ok {
+				value = other
+			}
+			spelled.Values = append(spelled.Values, value)
+		}
+		f = &spelled
+	}
 	c, err := filterCondition("/filters/"+itoa(i), expression, d.kind, f)
 	if err != nil {
 		return err

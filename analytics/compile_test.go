@@ -167,7 +167,7 @@ func foreign(a *Analytics, sql string) string {
 			if !slices.Contains(sqlWords, token) && !ownName.MatchString(token) {
 				return token
 			}
-		case c >= '0' && c <= '9', strings.TrimSpace(token) == "", strings.Contains("(),=<>!+-*/?.", token):
+		case c >= '0' && c <= '9', strings.TrimSpace(token) == "", strings.ContainsAny(token, "(),=<>!+-*/?."):
 		default:
 			return token
 		}
@@ -255,4 +255,21 @@ func FuzzRecordsCompile(f *testing.F) {
 			t.Fatalf("%q, %d values in %s", token, len(s.args), s.text.String())
 		}
 	})
+}
+
+func TestLimitsOfTheReaderAreExplained(t *testing.T) {
+	f := newFixture(t, "tourism_flow")
+	f.push("tourism_flow", flow("500111-S01", "2024-05-01 09:00", 5, 1), flow("500111-S01", "2024-05-01 09:05", 5, 1))
+	for settings, problem := range map[string]string{
+		"max_rows_to_read = 1": ProblemTooExpensive, "max_result_rows = 1": ProblemTooExpensive, "max_memory_usage = 1": ProblemTooExpensive,
+	} {
+		err := f.store.Reader().Exec(t.Context(), "SELECT * FROM "+f.tables.current("tourism_flow")+" SETTINGS "+settings)
+		var wrong *QueryError
+		if !errors.As(explain(err), &wrong) || wrong.Problem != problem || wrong.Remedy == "" {
+			t.Errorf("%s: %v", settings, err)
+		}
+	}
+	if err := f.store.Reader().Exec(t.Context(), "INSERT INTO "+f.tables.current("tourism_flow")+" (spot_id) VALUES ('x')"); err == nil {
+		t.Error("the reader writes")
+	}
 }

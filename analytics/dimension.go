@@ -30,9 +30,13 @@ type dimension struct {
 	// property whose classification applies; nil for lineage and time.
 	property *schemas.Property
 	dataset  string
+	values   map[Value]Value // other spellings of values, for filters
 	// expression resolves the dimension in the scope of the records.
 	expression func(s *rowScope) (string, error)
 }
+
+// sideValues are the names that a side's code in contracts and tokens goes by here.
+var sideValues = map[Value]Value{schemas.SideChongqing: "大足", schemas.SideSichuan: "资阳"}
 
 // The two sides, by the first digits of a region's code.
 const sideExpression = "multiIf(startsWith(%, '50'), '大足', startsWith(%, '51'), '资阳', '')"
@@ -104,7 +108,8 @@ func sideDimension(c *schemas.Contract, p *schemas.Property) *dimension {
 		name, label, labelEN = stem+"side", p.Label+"所属方", p.LabelEN+" side"
 	}
 	return &dimension{
-		name: name, label: label, labelEN: labelEN, kind: typeString, source: p.Name, key: p.KeyPosition > 0, property: p, dataset: c.ID,
+		values: sideValues,
+		name:   name, label: label, labelEN: labelEN, kind: typeString, source: p.Name, key: p.KeyPosition > 0, property: p, dataset: c.ID,
 		expression: func(s *rowScope) (string, error) {
 			column, err := s.column(p.Name)
 			return strings.ReplaceAll(sideExpression, "%", column), err

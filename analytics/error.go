@@ -160,10 +160,14 @@ var limitCodes = map[int32]string{
 // every other error stays what it is.
 func explain(err error) error {
 	var exception *clickhouse.Exception
-	if !errors.As(err, &exception) {
-		return err
+	problem := ""
+	switch {
+	case errors.As(err, &exception):
+		problem = limitCodes[exception.Code]
+	case errors.Is(err, clickhouse.ErrAcquireConnTimeout):
+		problem = ProblemBusy
 	}
-	switch problem := limitCodes[exception.Code]; problem {
+	switch problem {
 	case ProblemTooExpensive:
 		return &QueryError{
 			Problem: problem, underlying: err,

@@ -6,6 +6,7 @@ import (
 	"math/big"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -75,7 +76,7 @@ func (m model) visitors(seq uint64) string {
 		}
 		totals[k.day+" "+region] += n
 	}
-	return lines(totals, func(n int64) string { return fmt.Sprint(n) })
+	return lines(totals, func(n int64) string { return strconv.FormatInt(n, 10) })
 }
 
 // owed by issuer and redeemer, in cents.

@@ -49,14 +49,14 @@ type Value string
 
 // UnmarshalJSON takes a string, a number or a boolean.
 func (v *Value) UnmarshalJSON(text []byte) error {
-	switch c := text[0]; {
-	case c == '"':
+	switch text[0] {
+	case '"':
 		var s string
 		if err := json.Unmarshal(text, &s); err != nil {
 			return err
 		}
 		*v = Value(s)
-	case c == '{' || c == '[' || c == 'n':
+	case '{', '[', 'n':
 		return errors.New("a filter's value is a string, a number or a boolean")
 	default:
 		*v = Value(text)

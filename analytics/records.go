@@ -93,7 +93,7 @@ func (a *Analytics) WriteRecords(ctx context.Context, q RecordsQuery, reader Rea
 		last = cells[len(cells)-1].Text
 		return true
 	}
-	if err := a.stream(ctx, s, p.columns, out, &tail.Stats, len(p.columns)+1, more); err != nil {
+	if err := a.stream(ctx, s, p.columns, out, &tail.Stats, p.limit, len(p.columns)+1, more); err != nil {
 		return Tail{}, err
 	}
 	return tail, out.End(tail)
