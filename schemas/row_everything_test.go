@@ -38,3 +38,5 @@ func everyone() *DecodeOptions {
 	regions := NewList("region", []ListEntry{{Code: "500111"}, {Code: "512000"}, {Code: "512021"}})
 	return &DecodeOptions{Sender: Sender{Regions: []string{"500000", "510000"}, Lists: spots().With(regions)}}
 }
+
+func mustPattern(s string) *regexp.Regexp { return regexp.MustCompile(s) }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"strconv"
+	"unicode/utf8"
 )
 
 // decodeNDJSON reads one object a line. Empty lines are no records.
@@ -193,6 +194,12 @@ func (b *Batch) object(s []byte, i int) int {
 			i = b.refuse(f, s, i)
 		default:
 			b.seen.set(at)
+			if f.kind == kindInt {
+				if end := b.shortInteger(f, s, i); end > 0 {
+					i = end
+					break
+				}
+			}
 			i = b.value(f, s, i)
 		}
 		if i < 0 {
@@ -293,9 +300,45 @@ func (b *Batch) value(f *field, s []byte, i int) int {
 	return end
 }
 
+// shortInteger is the whole way of a common whole number, at most 18 digits and within
+// bounds, in one call; 0 leaves it to value.
+func (b *Batch) shortInteger(f *field, s []byte, i int) int {
+	start, negative := i, false
+	if s[i] == '-' {
+		negative = true
+		i++
+		start++
+	}
+	v := int64(0)
+	for i < len(s) && s[i]-'0' <= 9 {
+		v = v*10 + int64(s[i]-'0')
+		i++
+	}
+	digits := i - start
+	if digits-1 > 17 || digits == 0 || s[start] == '0' && digits > 1 || i == len(s) || !numberEnds[s[i]] {
+		return 0
+	}
+	if negative {
+		v = -v
+	}
+	if v < f.min || v > f.max {
+		return 0
+	}
+	b.slots[f.at].num = v
+	b.has.set(f.at)
+	return i
+}
+
 func (b *Batch) stringValue(f *field, s []byte, i int) int {
-	str, end, valid := b.text(s, i)
-	if end < 0 {
+	// The common string has no escapes; text would read it as well, one call later.
+	end, high := plainRun(s, i+1)
+	var str []byte
+	valid := true
+	if end < len(s) && s[end] == '"' {
+		str = s[i+1 : end : end]
+		end++
+		valid = high == 0 || utf8.Valid(str)
+	} else if str, end, valid = b.text(s, i); end < 0 {
 		return -1
 	}
 	if !valid {
@@ -303,6 +346,11 @@ func (b *Batch) stringValue(f *field, s []byte, i int) int {
 		return end
 	}
 	switch f.kind {
+	case kindCode:
+		b.setCode(f, str)
+	case kindTime:
+		ms, code := b.calendar.parseTime(str)
+		b.setInstant(f, str, ms, code)
 	case kindInt, kindFloat, kindBool:
 		b.fail(f, CodeType, s[i:end])
 	default:
