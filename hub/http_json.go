@@ -78,7 +78,10 @@ func jsonFault(err error) error {
 		if plain, err := strconv.Unquote(name); err == nil {
 			name = plain
 		}
-		return badParam(name, "unknown_field", "", "没有这个成员，请核对拼写（见 /docs）", "There is no such member; check its spelling against /docs").because(err)
+		if len(name) > 100 {
+			name = strings.ToValidUTF8(name[:100], "") + "…"
+		}
+		return badParam(name, "unknown_field", "", "没有成员“"+name+"”，请核对拼写（见 /docs）", "There is no member “"+name+"”; check its spelling against /docs").because(err)
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {

@@ -132,7 +132,8 @@ func (h *Hub) queryProblem(c *gin.Context, err error) error {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &refused):
-		p := refuse(refused.Problem, joined(refused.Message, "；", refused.Remedy), joined(refused.MessageEN, "; ", refused.FixEN))
+		p := refuse(refused.Problem, refused.Message, refused.MessageEN)
+		p.DoZH, p.DoEN = refused.Remedy, refused.FixEN
 		if refused.Pointer != "" {
 			p.Fields = []fieldFault{{Field: refused.Pointer, Code: refused.Problem, ZH: p.ZH, EN: p.EN}}
 		}
@@ -152,11 +153,4 @@ func forbiddenZH(e *analytics.ForbiddenError) string {
 		return fmt.Sprintf("令牌没有所需权限：read:%s", e.Dataset)
 	}
 	return fmt.Sprintf("数据集 %s 的字段 %s 高于本客户端的密级，不能用于筛选、分组或排序", e.Dataset, e.Field)
-}
-
-func joined(text, between, remedy string) string {
-	if remedy == "" {
-		return text
-	}
-	return text + between + remedy
 }

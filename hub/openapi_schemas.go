@@ -133,9 +133,9 @@ func openapiSchemas() map[string]schema {
 				"name": text1, "type": text1, "unit": text1, "label": text1,
 			})),
 			"rows":      list(list(schema{})),
-			"as_of":     schema{"type": []string{"string", "null"}},
+			"as_of":     {"type": []string{"string", "null"}},
 			"watermark": described(integer, "the last sequence the answer includes"),
-			"stats":     object("", map[string]schema{"rows_read": integer, "elapsed_ms": schema{"type": "number"}}),
+			"stats":     object("", map[string]schema{"rows_read": integer, "elapsed_ms": {"type": "number"}}),
 		}),
 		"Agency": object("id name regions", map[string]schema{
 			"id":         text1,

@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"log/slog"
@@ -22,6 +23,7 @@ import (
 type problemError struct {
 	Name       string
 	ZH, EN     string // detail; empty: the catalogue's explanation
+	DoZH, DoEN string // remedy; empty: the catalogue's
 	Errors     []schemas.RowError
 	Fields     []fieldFault   // errors of a request that is not made of records
 	Extra      map[string]any // further members, RFC 9457 §3.2
@@ -113,16 +115,9 @@ func (s *shell) fail(c *gin.Context, err error) {
 
 // problemJSON writes the members in the order people read them.
 func problemJSON(entry schemas.Problem, p *problemError, lang, path, id string) []byte {
-	title, detail, remedy := entry.TitleZH, p.ZH, entry.RemedyZH
-	if lang == "en" {
-		title, detail, remedy = entry.TitleEN, p.EN, entry.RemedyEN
-	}
-	if detail == "" {
-		detail = entry.ExplainZH
-		if lang == "en" {
-			detail = entry.ExplainEN
-		}
-	}
+	title := either(lang, entry.TitleZH, entry.TitleEN)
+	detail := cmp.Or(either(lang, p.ZH, p.EN), either(lang, entry.ExplainZH, entry.ExplainEN))
+	remedy := cmp.Or(either(lang, p.DoZH, p.DoEN), either(lang, entry.RemedyZH, entry.RemedyEN))
 	out := []byte{'{'}
 	member := func(name string, value any) {
 		text, err := json.Marshal(value)
@@ -140,9 +135,7 @@ func problemJSON(entry schemas.Problem, p *problemError, lang, path, id string) 
 	member("title", title)
 	member("status", entry.Status)
 	member("detail", detail)
-	if remedy != "" {
-		member("remedy", remedy)
-	}
+	member("remedy", remedy)
 	member("instance", path)
 	member("request_id", id)
 	for _, name := range slices.Sorted(maps.Keys(p.Extra)) {

@@ -67,7 +67,7 @@ func (h *Hub) pushRoutes() []route {
 			zh:      text{"撤回记录", "给出要撤回记录的主键与事由。撤回也是一次提交，历史仍可按 as_of 查询。"},
 			en:      text{"Retract records", "Gives the keys to retract, and why. A retraction is a submission like any other; as_of still answers with what was."},
 			params:  []param{paramDataset, paramIdem, paramDry},
-			body: jsonOf(object("reason keys", map[string]schema{"reason": schema{"type": "string", "minLength": 1, "maxLength": 500}, "keys": list(schema{"type": "object"})}),
+			body: jsonOf(object("reason keys", map[string]schema{"reason": {"type": "string", "minLength": 1, "maxLength": 500}, "keys": list(schema{"type": "object"})}),
 				map[string]any{"reason": "闸机重复计数", "keys": []any{map[string]any{"spot_id": "512021-S99", "observed_at": "2026-05-01T10:00:00+08:00", "interval_minutes": 60}}}),
 			answers: []answer{
 				{status: http.StatusAccepted, zh: "已落盘，附回执", en: "Durable, with its receipt", headers: []string{"Location"}, media: receipt},

@@ -80,7 +80,7 @@ func (h *Hub) queryRoutes() []route {
 			zh:     text{"查询指标", "time.to 不含当日；as_of 取当时所见；compare 与上期或上年同期比较。watermark 及以前的提交全部计入。"},
 			en:     text{"Query metrics", "time.to is exclusive; as_of answers with what was known then; compare sets the previous period or year beside. Every submission up to watermark is included."},
 			params: []param{paramFormat}, body: jsonOf(ref("Query"), exampleQuery), answers: answers,
-			problems: append([]string{"unsupported-media-type"}, queryProblems...)},
+			problems: queryProblems},
 		{method: http.MethodGet, path: "/v1/query", name: "queryByAddress", group: "query", needs: needQuery, quota: queryQuota, handle: h.getQuery,
 			zh: text{summary: "查询指标（参数在地址中）"}, en: text{summary: "Query metrics, by address"},
 			params: []param{

@@ -6,6 +6,12 @@ import (
 	"github.com/zida-hub/zida/hub/auth"
 )
 
+// What the examples hold; no key signed the first.
+const (
+	exampleJWT = "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InQtMjAyNi0xIn0.…"
+	exampleHub = "https://hub.example"
+)
+
 func (h *Hub) tokenRoutes() []route {
 	form := object("grant_type", map[string]schema{
 		"grant_type": oneWord("client_credentials"), "scope": text1, "client_id": text1,
@@ -23,13 +29,13 @@ func (h *Hub) tokenRoutes() []route {
 			answers: []answer{
 				{status: http.StatusOK, zh: "令牌", en: "The token", media: jsonOf(
 					object("access_token token_type expires_in scope", map[string]schema{"access_token": text1, "token_type": oneWord("Bearer"), "expires_in": integer, "scope": text1}),
-					map[string]any{"access_token": "eyJhbGciOiJFZERTQSIsInR5cCI6ImF0K2p3dCIsImtpZCI6InQtMjAyNi0xIn0.…", "token_type": "Bearer", "expires_in": 900, "scope": "push:tourism_flow"})},
+					map[string]any{"access_token": exampleJWT, "token_type": "Bearer", "expires_in": 900, "scope": "push:tourism_flow"})},
 				{status: http.StatusBadRequest, zh: "请求有误", en: "The request is wrong", media: oauthError},
 				{status: http.StatusUnauthorized, zh: "身份验证失败", en: "Client authentication failed", media: oauthError},
 				{status: http.StatusTooManyRequests, zh: "失败次数过多", en: "Too many failed log-ins", headers: []string{"Retry-After"}, media: oauthError}}},
 		{method: http.MethodPost, path: auth.RevokePath, name: "revokeToken", group: "token", handle: h.revokeToken, basic: true,
 			zh: text{"交还令牌", "RFC 7009。5 秒内在所有副本失效。"}, en: text{"Give a token back", "RFC 7009. It ends within 5 s on every replica."},
-			body: []media{{"application/x-www-form-urlencoded", object("token", map[string]schema{"token": text1}), map[string]any{"token": "eyJhbGciOi…"}}},
+			body: []media{{"application/x-www-form-urlencoded", object("token", map[string]schema{"token": text1}), map[string]any{"token": exampleJWT}}},
 			answers: []answer{
 				{status: http.StatusOK, zh: "已失效", en: "It is void"},
 				{status: http.StatusBadRequest, zh: "请求有误", en: "The request is wrong", media: oauthError},
@@ -43,7 +49,7 @@ func (h *Hub) tokenRoutes() []route {
 		{method: http.MethodGet, path: auth.MetadataPath, name: "tokenMetadata", group: "token", handle: public("application/json", h.auth.Metadata),
 			zh: text{summary: "令牌服务元数据（RFC 8414）"}, en: text{summary: "Token service metadata (RFC 8414)"},
 			answers: ok("元数据", "The metadata", jsonOf(schema{"type": "object"}, map[string]any{
-				"issuer": "https://hub.example", "token_endpoint": "https://hub.example/oauth2/token", "jwks_uri": "https://hub.example/.well-known/jwks.json"}))},
+				"issuer": exampleHub, "token_endpoint": exampleHub + auth.TokenPath, "jwks_uri": exampleHub + auth.JWKSPath}))},
 	}
 }
 
