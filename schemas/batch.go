@@ -64,18 +64,19 @@ type QuarantinedRow struct {
 // Shift renumbers d for a chunk that begins after so many records and lines of the body.
 func (d *Decoded) Shift(records, lines int) {
 	for i := range d.Errors {
-		d.Errors[i].shift(records, lines)
+		d.Errors[i].Shift(records, lines)
 	}
 	for i := range d.Quarantine {
 		d.Quarantine[i].Row += uint32(records)
-		d.Quarantine[i].Reason.shift(records, lines)
+		d.Quarantine[i].Reason.Shift(records, lines)
 	}
 	if d.Body != nil {
-		d.Body.shift(records, lines)
+		d.Body.Shift(records, lines)
 	}
 }
 
-func (e *RowError) shift(records, lines int) {
+// Shift renumbers e for a chunk that begins after so many records and lines of the body.
+func (e *RowError) Shift(records, lines int) {
 	e.Row += records
 	if e.Line > 0 {
 		e.Line += lines

@@ -333,7 +333,7 @@ func (b *Batch) stringValue(f *field, s []byte, i int) int {
 	// The common string has no escapes; text would read it as well, one call later.
 	end, high := plainRun(s, i+1)
 	var str []byte
-	valid := true
+	var valid bool
 	if end < len(s) && s[end] == '"' {
 		str = s[i+1 : end : end]
 		end++
