@@ -124,12 +124,9 @@ func (b *progressBody) Read(p []byte) (int, error) {
 		b.call.Header().Set("Connection", "close")
 		return max(0, n-int(b.got-b.limit)), errBodyTooLarge
 	}
-	if err == io.EOF {
-		b.done = true
-		// Without this the deadline would fire while the handler works, and
-		// net/http would cancel the request's context.
-		_ = b.call.control().SetReadDeadline(time.Time{})
-	}
+	// net/http lifts the read deadline itself once it has seen the end of a body,
+	// so that it does not fire while the handler works.
+	b.done = err == io.EOF
 	return n, err
 }
 
