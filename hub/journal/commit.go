@@ -104,7 +104,6 @@ type Committer struct {
 	raw      []byte
 	frame    []byte
 	lz4      *compress.Writer
-	plain    *compress.Writer
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -127,9 +126,8 @@ func (j *Journal) NewCommitter(last uint64, lastTime time.Time, o CommitterOptio
 	}
 	c := &Committer{
 		j: j, o: o, queue: make(chan *Pending, queueLength), lastTime: lastTime, seen: map[[16]byte]bool{},
-		lz4:   compress.NewWriter(compress.LevelZero, compress.LZ4),
-		plain: compress.NewWriter(compress.LevelZero, compress.None),
-		stop:  make(chan struct{}), ended: make(chan struct{}),
+		lz4:  compress.NewWriter(compress.LevelZero, compress.LZ4),
+		stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	c.last.Store(last)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
@@ -422,18 +420,13 @@ func appendRowNumbers(dst, numbers []uint32, rows int) []uint32 {
 	return dst
 }
 
-// compressFrom is the size from which lz4 is worth its time.
-const compressFrom = 1024
-
 func (c *Committer) encode(p *schemas.Plan, keysOnly bool, batches []*schemas.Batch) ([]byte, error) {
 	c.raw, _ = p.AppendColumns(c.raw[:0], keysOnly, batches...)
-	w := c.plain
-	if len(c.raw) >= compressFrom {
-		w = c.lz4
-	}
-	if err := w.Compress(c.raw); err != nil {
+	// Always lz4: ClickHouse takes one method a stream, and the writer strings
+	// the frames of many blocks together.
+	if err := c.lz4.Compress(c.raw); err != nil {
 		return nil, fmt.Errorf("journal: compress: %w", err)
 	}
 	// A copy: the writer's buffer is used again for the next section.
-	return append([]byte(nil), w.Data...), nil
+	return append([]byte(nil), c.lz4.Data...), nil
 }

@@ -85,13 +85,10 @@ func (n *native) lowCardinality(name string, runs []run) {
 	}
 }
 
-// frame compresses what was built into one frame of its own.
+// frame compresses what was built into one frame of its own, with the method of
+// the journalled frames: ClickHouse takes one method a stream.
 func (n *native) frame() ([]byte, error) {
-	method := compress.None
-	if len(n.b) > 4096 {
-		method = compress.LZ4
-	}
-	w := compress.NewWriter(compress.LevelZero, method)
+	w := compress.NewWriter(compress.LevelZero, compress.LZ4)
 	if err := w.Compress(n.b); err != nil {
 		return nil, fmt.Errorf("writer: compress: %w", err)
 	}

@@ -50,9 +50,11 @@ type Writer struct {
 	trouble atomic.Pointer[Trouble]
 	mu      sync.Mutex
 	moved   chan struct{} // closed and replaced when the floor moves
+	once    sync.Once
 
 	ctx    context.Context
 	cancel context.CancelFunc
+	stop   chan struct{} // closed when the writer is to end after the try under way
 	ended  chan struct{}
 }
 
@@ -79,7 +81,7 @@ func Start(ctx context.Context, o Options) (*Writer, error) {
 		cons.Close()
 		return nil, err
 	}
-	w := &Writer{o: o, log: o.Logger.With("part", "writer", "writer", o.Name), cons: cons, moved: make(chan struct{}), ended: make(chan struct{})}
+	w := &Writer{o: o, log: o.Logger.With("part", "writer", "writer", o.Name), cons: cons, moved: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{})}
 	w.floor.Store(floor)
 	w.ctx, w.cancel = context.WithCancel(context.Background())
 	go w.run()
@@ -109,9 +111,10 @@ func (w *Writer) Wait(ctx context.Context, sequence uint64) error {
 	}
 }
 
-// Close stops after the round under way, or at once when ctx ends: what was not
+// Close stops after the try under way, or at once when ctx ends: what was not
 // acknowledged is written again at the next start.
 func (w *Writer) Close(ctx context.Context) {
+	w.once.Do(func() { close(w.stop) })
 	w.cons.Close()
 	select {
 	case <-w.ended:
@@ -231,7 +234,7 @@ func (w *Writer) round(round []journal.Delivery) bool {
 			// Nothing can be made of a damaged block; the hub refuses to go on past it.
 			w.fail(fmt.Errorf("block %d cannot be read: %w", round[i].Sequence, err))
 			w.log.Error("a journal block is damaged; the writer stops here: restore the journal from a backup or another replica", "sequence", round[i].Sequence, "error", err)
-			<-w.ctx.Done()
+			<-w.stop
 			return false
 		}
 		blocks = append(blocks, round[i].Block)
@@ -248,6 +251,8 @@ func (w *Writer) round(round []journal.Delivery) bool {
 		w.log.Warn("rows do not reach ClickHouse; the journal keeps them, trying again", "error", err, "first", round[0].Sequence, "last", round[len(round)-1].Sequence, "attempt", attempt+1)
 		select {
 		case <-time.After(min(100*time.Millisecond<<min(attempt, 6), 5*time.Second)):
+		case <-w.stop:
+			return false
 		case <-w.ctx.Done():
 			return false
 		}
