@@ -91,12 +91,23 @@ func ParseQuery(body []byte) (Query, error) {
 		}
 		err = errors.New("text after the query")
 	}
-	pointer := ""
+	// In words of ours: the library's own name Go types.
+	pointer, zh, en := "", "JSON 不完整或有语法错误", "the JSON is cut short or malformed"
 	var wrongType *json.UnmarshalTypeError
-	if errors.As(err, &wrongType) && wrongType.Field != "" {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &wrongType) && wrongType.Field != "":
 		pointer = "/" + strings.ReplaceAll(wrongType.Field, ".", "/")
+		zh, en = "此处不能是 "+wrongType.Value, "this cannot be "+wrongType.Value
+	case errors.As(err, &syntax):
+		zh, en = fmt.Sprintf("JSON 在第 %d 字节处有语法错误", syntax.Offset), fmt.Sprintf("the JSON is malformed at byte %d", syntax.Offset)
+	case strings.HasPrefix(err.Error(), "json: unknown field "):
+		name := strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`)
+		zh, en = "没有成员 "+name, "there is no member "+name
+	case !strings.HasPrefix(err.Error(), "json: ") && !errors.Is(err, io.ErrUnexpectedEOF):
+		zh, en = err.Error(), err.Error() // said by our own Value.UnmarshalJSON
 	}
-	return q, invalid(pointer, "查询不是有效的 JSON 查询："+err.Error(), "not a query in JSON: "+err.Error(),
+	return q, invalid(pointer, "查询不是有效的 JSON 查询："+zh, "not a query in JSON: "+en,
 		"见 /docs 中的示例", "see the example at /docs")
 }
 

@@ -47,6 +47,9 @@ func openCatalog(dir string) (catalog, error) {
 			contracts = append(contracts, c)
 		}
 	}
+	if err := schemas.CheckSet(contracts); err != nil {
+		return nil, err
+	}
 	all := catalog{}
 	for _, c := range contracts {
 		plan, err := schemas.Compile(c)
@@ -60,13 +63,6 @@ func openCatalog(dir string) (catalog, error) {
 			}
 		}
 		all[c.ID] = d
-	}
-	for _, d := range all {
-		for _, list := range d.lists {
-			if l, ok := all[list]; !ok || !l.contract.Reference {
-				return nil, fmt.Errorf("contract %s takes codes from %s, which is no reference list", d.contract.ID, list)
-			}
-		}
 	}
 	return all, nil
 }

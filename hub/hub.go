@@ -5,7 +5,6 @@ package hub
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -256,6 +255,3 @@ func (h *Hub) position() analytics.Position {
 	mark := h.current.Watermark()
 	return analytics.Position{Watermark: mark, HistoryWatermark: min(mark, h.history.Watermark())}
 }
-
-// errNotChecked says that ClickHouse has not answered since the start.
-var errNotChecked = errors.New("hub: ClickHouse has not answered yet")

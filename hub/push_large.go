@@ -63,7 +63,6 @@ type large struct {
 	pending []*schemas.Batch // batches of the part being gathered
 	rows    int
 	bytes   int
-	records int // records in the part, kept or not
 	begun   int // records before the part
 	numbers []uint32
 	rejects []byte

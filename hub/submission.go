@@ -12,7 +12,6 @@ import (
 	"github.com/zida-hub/zida/analytics"
 	"github.com/zida-hub/zida/hub/journal"
 	"github.com/zida-hub/zida/hub/receipt"
-	"github.com/zida-hub/zida/schemas"
 )
 
 // States of a submission.
@@ -119,10 +118,14 @@ func (h *Hub) getSubmissionProof(c *gin.Context) {
 	_, _ = c.Writer.Write(appendReceipt(nil, &r))
 }
 
-// rejectView is a quarantined record as GET …/errors answers it.
-type rejectView struct {
-	schemas.RowError
-	Record string `json:"record"` // as it came
+// quarantined is a rejected record as GET …/errors answers it.
+type quarantined struct {
+	Row     int    `json:"row"`
+	Field   string `json:"field,omitempty"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Value   string `json:"value,omitempty"`
+	Record  string `json:"record"` // as it came
 }
 
 // getSubmissionErrors answers GET /v1/submissions/{submission}/errors: the
@@ -145,7 +148,7 @@ func (h *Hub) getSubmissionErrors(c *gin.Context) {
 			return
 		}
 	}
-	page := rejectPage{lang: languageOf(c.Request), skip: after, limit: int(limit), out: []rejectView{}}
+	page := rejectPage{lang: languageOf(c.Request), skip: after, limit: int(limit), out: []quarantined{}}
 	s := &b.Submissions[i]
 	page.add(s.Rejects)
 	for _, part := range s.Parts {
@@ -173,7 +176,7 @@ func (h *Hub) getSubmissionErrors(c *gin.Context) {
 type rejectPage struct {
 	lang        string
 	skip, limit int
-	out         []rejectView
+	out         []quarantined
 	more        bool
 }
 
@@ -196,7 +199,7 @@ func (p *rejectPage) add(lines []byte) {
 		if json.Unmarshal([]byte(line), &r) != nil {
 			continue // written by us; a fault of ours would show in the tests of quarantine
 		}
-		p.out = append(p.out, rejectView{schemas.RowError{Row: int(r.Row), Field: r.Field, Code: r.Code, Value: r.Value, Message: either(p.lang, r.ZH, r.EN)}, r.Raw})
+		p.out = append(p.out, quarantined{Row: int(r.Row), Field: r.Field, Code: r.Code, Value: r.Value, Message: either(p.lang, r.ZH, r.EN), Record: r.Raw})
 	}
 }
 

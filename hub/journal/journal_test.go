@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -310,7 +311,7 @@ func TestWhatIsNotAcknowledgedComesAgain(t *testing.T) {
 	c := startCommitter(t, j, 0)
 	plan := testPlan(t)
 	for i := range 3 {
-		p := pending(t, plan, fmt.Sprint(i), i)
+		p := pending(t, plan, strconv.Itoa(i), i)
 		if err := c.Submit(p); err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,6 @@ type Stage struct {
 	id    string
 	parts []Part
 	acks  []jetstream.PubAckFuture
-	bytes []int
 	keep  [][]byte
 }
 

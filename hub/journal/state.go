@@ -35,7 +35,6 @@ type State struct {
 	entries map[string]Entry
 	applied uint64
 	changed chan struct{} // closed and replaced at each change
-	failed  error
 	// order is held while watchers are called, so that each sees every change
 	// once and in order. Taken before mu.
 	order    sync.Mutex

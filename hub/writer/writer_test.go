@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -193,7 +194,7 @@ func (r *rig) rows() string {
 		r.t.Fatal(err)
 	}
 	defer rows.Close()
-	out := ""
+	var out strings.Builder
 	for rows.Next() {
 		var id, agency string
 		var n int64
@@ -201,12 +202,12 @@ func (r *rig) rows() string {
 		if err := rows.Scan(&id, &n, &agency, &row); err != nil {
 			r.t.Fatal(err)
 		}
-		out += fmt.Sprintf("%s=%d/%s/%d ", id, n, agency, row)
+		fmt.Fprintf(&out, "%s=%d/%s/%d ", id, n, agency, row)
 	}
 	if err := rows.Err(); err != nil {
 		r.t.Fatal(err)
 	}
-	return out
+	return out.String()
 }
 
 func (r *rig) wait(w *Writer, sequence uint64) {
