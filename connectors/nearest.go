@@ -16,24 +16,28 @@ func Nearest(name string, candidates []string) string {
 	return best
 }
 
-// distance is Levenshtein's, in characters.
+// distance is Levenshtein's, in characters, with two neighbours swapped as one
+// step: that is how most names are mistyped.
 func distance(a, b string) int {
 	from, to := []rune(a), []rune(b)
-	row := make([]int, len(to)+1)
-	for j := range row {
-		row[j] = j
+	rows := [3][]int{make([]int, len(to)+1), make([]int, len(to)+1), make([]int, len(to)+1)}
+	before, last, row := rows[0], rows[1], rows[2]
+	for j := range last {
+		last[j] = j
 	}
-	for i, ca := range from {
-		last := row[0]
-		row[0] = i + 1
-		for j, cb := range to {
-			cost := last
-			if ca != cb {
-				cost++
+	for i := 1; i <= len(from); i++ {
+		row[0] = i
+		for j := 1; j <= len(to); j++ {
+			cost := 1
+			if from[i-1] == to[j-1] {
+				cost = 0
 			}
-			last = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+			row[j] = min(last[j-1]+cost, last[j]+1, row[j-1]+1)
+			if i > 1 && j > 1 && from[i-1] == to[j-2] && from[i-2] == to[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
 		}
+		before, last, row = last, row, before
 	}
-	return row[len(to)]
+	return last[len(to)]
 }

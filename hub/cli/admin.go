@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -152,7 +153,7 @@ func newAdminClient(s *session) *cobra.Command {
 				query = url.Values{}
 			}
 			if overlap > 0 {
-				query.Set("overlap_hours", fmt.Sprint(overlap))
+				query.Set("overlap_hours", strconv.Itoa(overlap))
 			}
 			return s.secretOnce(cmd.Context(), "/clients/"+url.PathEscape(args[0])+"/secret", query, nil)
 		}})
@@ -250,7 +251,7 @@ func newAdminLog(s *session) *cobra.Command {
 		Example: "  zida admin log --after 120",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			query := url.Values{"after": {fmt.Sprint(after)}, "limit": {fmt.Sprint(limit)}}
+			query := url.Values{"after": {strconv.Itoa(after)}, "limit": {strconv.Itoa(limit)}}
 			return s.admin(cmd.Context(), http.MethodGet, "/acts", query, nil, actTable)
 		},
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -185,7 +186,7 @@ func (s *session) showContract(c *schemas.Contract) error {
 	for _, p := range c.Properties {
 		key, required, example := "", "", ""
 		if p.KeyPosition > 0 {
-			key = fmt.Sprint(p.KeyPosition)
+			key = strconv.Itoa(p.KeyPosition)
 		}
 		if p.Required {
 			required = "yes"

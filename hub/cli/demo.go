@@ -114,7 +114,7 @@ func (s *session) fillDemo(ctx context.Context, url string) error {
 		if logins, err = s.makeDemo(ctx, url); err != nil {
 			return err
 		}
-		if data, err = json.MarshalIndent(logins, "", "  "); err != nil {
+		if data, err = json.MarshalIndent(logins, "", "  "); err != nil { //nolint:gosec // the demo's log-ins are kept for its user, 0600
 			return err
 		}
 		if err := writeFile(s.demoFile(), append(data, '\n')); err != nil {

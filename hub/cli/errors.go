@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 
@@ -55,23 +56,7 @@ func (s *session) explain(err error) string {
 	text := err.Error()
 	var problem *connectors.Problem
 	if errors.As(err, &problem) {
-		if problem.Remedy != "" {
-			text += "\n" + problem.Remedy
-		}
-		for i, e := range problem.Errors {
-			if i == 20 {
-				text += fmt.Sprintf("\n… %d more", len(problem.Errors)-i)
-				break
-			}
-			text += "\n" + rowText(&e)
-		}
-		if problem.Status == 401 || problem.Title == "invalid_client" {
-			text += "\ncheck the client id and secret: zida login --url " + s.urlHint() + ", or ZIDA_CLIENT_ID and ZIDA_CLIENT_SECRET"
-		}
-		if problem.RequestID != "" {
-			text += "\nrequest " + problem.RequestID + " (the hub's operator finds it in the log)"
-		}
-		return text
+		return explainProblem(problem, text)
 	}
 	var unreachable *connectors.UnreachableError
 	if errors.As(err, &unreachable) {
@@ -80,7 +65,30 @@ func (s *session) explain(err error) string {
 	return text
 }
 
-func (s *session) urlHint() string { return "URL" }
+// mostListed is how many bad records a person is shown at once; --dry-run and
+// --json list them all.
+const mostListed = 20
+
+func explainProblem(p *connectors.Problem, text string) string {
+	lines := []string{text}
+	for i := range p.Errors {
+		if i == mostListed {
+			lines = append(lines, fmt.Sprintf("… and %d more; --dry-run lists every one", len(p.Errors)-i))
+			break
+		}
+		lines = append(lines, rowText(&p.Errors[i]))
+	}
+	if p.Remedy != "" {
+		lines = append(lines, p.Remedy)
+	}
+	if p.Status == http.StatusUnauthorized || p.Title == "invalid_client" {
+		lines = append(lines, "check the client's id and secret: zida login --url URL --client-id ID, or "+envID+" and "+envSecret)
+	}
+	if p.RequestID != "" {
+		lines = append(lines, "request "+p.RequestID+" (the hub's operator finds it in the log)")
+	}
+	return strings.Join(lines, "\n")
+}
 
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {

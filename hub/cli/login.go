@@ -269,7 +269,7 @@ func (s *session) login(ctx context.Context, c *credentials) error {
 	if err != nil {
 		return err
 	}
-	data, err := json.MarshalIndent(c, "", "  ")
+	data, err := json.MarshalIndent(c, "", "  ") //nolint:gosec // a profile holds its secret, 0600
 	if err != nil {
 		return err
 	}

@@ -263,8 +263,11 @@ func (j *pushJob) report(path string, c *connectors.Converted, r *connectors.Rec
 		}
 	} else {
 		state := "durable"
-		if r.Visible {
+		switch {
+		case r.Visible:
 			state = "visible"
+		case j.wait:
+			state = "durable; queries do not show it yet, and the hub goes on by itself"
 		}
 		text := fmt.Sprintf("%s: %d accepted", path, r.Accepted)
 		if r.Superseded > 0 {

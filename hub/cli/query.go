@@ -15,12 +15,12 @@ import (
 
 // queryFlags become the body of POST /v1/query.
 type queryFlags struct {
-	by, filters, order    []string
-	from, to, grain       string
-	asOf, compare, format string
-	limit                 int
-	csv                   bool
-	body                  string
+	by, filters, order []string
+	from, to, grain    string
+	asOf, compare      string
+	limit              int
+	csv                bool
+	body               string // file with the whole query
 }
 
 func newQuery(s *session) *cobra.Command {

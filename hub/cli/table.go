@@ -82,19 +82,16 @@ func writeGrid(w io.Writer, grid [][]string, right map[int]bool) error {
 	}
 	var b strings.Builder
 	for _, row := range grid {
-		line := ""
+		cells := make([]string, len(row))
 		for i, cell := range row {
-			if i > 0 {
-				line += "  "
-			}
 			pad := strings.Repeat(" ", widths[i]-runewidth.StringWidth(cell))
 			if right[i] {
-				line += pad + cell
+				cells[i] = pad + cell
 			} else {
-				line += cell + pad
+				cells[i] = cell + pad
 			}
 		}
-		b.WriteString(strings.TrimRight(line, " "))
+		b.WriteString(strings.TrimRight(strings.Join(cells, "  "), " "))
 		b.WriteByte('\n')
 	}
 	_, err := io.WriteString(w, b.String())

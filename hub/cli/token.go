@@ -26,7 +26,7 @@ func newToken(s *session) *cobra.Command {
 				return err
 			}
 			if s.json {
-				return json.NewEncoder(s.out).Encode(token)
+				return json.NewEncoder(s.out).Encode(token) //nolint:gosec // printing the token is what the command is for
 			}
 			_, err = fmt.Fprintln(s.out, token.AccessToken)
 			return err
