@@ -56,14 +56,20 @@ func (j *Journal) Consume(ctx context.Context, o ConsumerOptions) (*Consumer, er
 	if o.AckWait == 0 {
 		o.AckWait = time.Minute
 	}
-	c, err := j.main.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+	cfg := jetstream.ConsumerConfig{
 		Durable:       o.Name,
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		AckWait:       o.AckWait,
 		MaxDeliver:    -1,
 		MaxAckPending: o.Pending,
-	})
+	}
+	if j.Embedded() {
+		if err := j.startAfterFloor(ctx, &cfg); err != nil {
+			return nil, err
+		}
+	}
+	c, err := j.main.CreateOrUpdateConsumer(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("journal: consumer %s: %w", o.Name, err)
 	}
@@ -74,6 +80,27 @@ func (j *Journal) Consume(ctx context.Context, o ConsumerOptions) (*Consumer, er
 	w := &Consumer{c: c, iter: iter, msgs: make(chan Delivery, 64)}
 	go w.pump()
 	return w, nil
+}
+
+// startAfterFloor drops what the journal remembers of the last run but its floor.
+// What a killed run was given and did not acknowledge would otherwise come
+// only after AckWait, behind newer blocks, and a writer that goes by the order
+// would pass over it. A kill between the two calls makes the next run begin at
+// the journal's start, which costs time and changes nothing.
+func (j *Journal) startAfterFloor(ctx context.Context, cfg *jetstream.ConsumerConfig) error {
+	old, err := j.main.Consumer(ctx, cfg.Durable)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("journal: consumer %s: %w", cfg.Durable, err)
+	}
+	floor := old.CachedInfo().AckFloor.Stream
+	if err := j.main.DeleteConsumer(ctx, cfg.Durable); err != nil {
+		return fmt.Errorf("journal: consumer %s: %w", cfg.Durable, err)
+	}
+	cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, floor+1
+	return nil
 }
 
 func (w *Consumer) pump() {
