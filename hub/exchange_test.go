@@ -385,3 +385,26 @@ func TestBelowTheDisksFloorNothingIsTaken(t *testing.T) {
 		t.Fatalf("%s, journal %d → %d", a.text, before, v.hub.committer.Last())
 	}
 }
+
+// The tables are made from the journal: when they are lost, a start fills them again.
+func TestALostEngineIsFilledAgainFromTheJournal(t *testing.T) {
+	dir := t.TempDir()
+	v := openHouse(t, dir, nil)
+	c := v.client("anyue", "512021")
+	c.push(http.StatusOK, "tourism_flow", "?wait=visible", "", day(anyueSpot, 1, 10)+day(anyueSpot, 2, 20))
+	c.push(http.StatusOK, "tourism_flow", "?wait=visible", "", day(anyueSpot, 2, 21))
+	want := c.flow()
+	v.stop()
+	if err := os.RemoveAll(filepath.Join(dir, "engine")); err != nil {
+		t.Fatal(err)
+	}
+	v = openHouse(t, dir, nil)
+	c = &caller{house: v, id: c.id, secret: c.secret}
+	c.login()
+	if err := v.hub.current.Wait(t.Context(), v.hub.committer.Last()); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.flow(); got != want {
+		t.Fatalf("%s\nwanted\n%s", got, want)
+	}
+}

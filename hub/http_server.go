@@ -96,9 +96,7 @@ func (v *server) run(healthy func() bool) <-chan error {
 	if v.metrics != nil {
 		v.running.Go(func() { v.report(v.metrics.Serve(v.side)) })
 	}
-	if v.certs != nil {
-		v.running.Go(func() { v.certs.reloadOnHangup(ctx, v.log) })
-	}
+	v.running.Go(func() { v.certs.reloadOnHangup(ctx, v.log) })
 	if every, err := daemon.SdWatchdogEnabled(false); err == nil && every > 0 {
 		v.running.Go(func() { watchdog(ctx, every/2, healthy) })
 	}

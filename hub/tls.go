@@ -56,7 +56,8 @@ func (c *certificates) config() *tls.Config {
 	}
 }
 
-// reloadOnHangup reloads on every SIGHUP until ctx ends.
+// reloadOnHangup reloads on every SIGHUP until ctx ends. Without certificates
+// there is nothing to reload, and the signal must not end the hub.
 func (c *certificates) reloadOnHangup(ctx context.Context, log *slog.Logger) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
@@ -66,6 +67,9 @@ func (c *certificates) reloadOnHangup(ctx context.Context, log *slog.Logger) {
 		case <-ctx.Done():
 			return
 		case <-hangups:
+			if c == nil {
+				continue
+			}
 			if err := c.reload(); err != nil {
 				log.Error("certificate not reloaded, the old one stays", "cause", err)
 				continue

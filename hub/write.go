@@ -25,6 +25,7 @@ const (
 type tables struct {
 	mu    sync.Mutex
 	ready atomic.Bool
+	known uint64 // highest sequence that ClickHouse held when it was first asked
 }
 
 // openWriters starts both writers, and looks whether the journal holds all that
@@ -84,6 +85,7 @@ func (h *Hub) ensureTables(ctx context.Context) error {
 		h.slog.Error("the journal ends below what ClickHouse knows: pushes are refused until it is restored, or opened anew with first-sequence above it",
 			"journal", last, "clickhouse", known)
 	}
+	h.tables.known = known
 	h.tables.ready.Store(true)
 	return nil
 }
@@ -132,6 +134,9 @@ func (h *Hub) writerOptions(name string, history bool, interval time.Duration) w
 		},
 		Refused: refusedRows,
 		Hold:    h.hold,
+	}
+	if h.journal.Embedded() && h.tables.ready.Load() { // with replicas, another may be ahead by right
+		o.Known = &h.tables.known
 	}
 	if history {
 		o.Submissions = func(ctx context.Context, body io.Reader) error {

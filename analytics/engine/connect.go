@@ -66,6 +66,11 @@ func Connect(ctx context.Context, dsn string, logger *slog.Logger) (*Store, erro
 	}
 	if err == nil {
 		err = errors.Join(s.hub.Ping(ctx), s.inserts.exec(ctx, "SELECT 1 FORMAT Null"), s.reader.Ping(ctx))
+		if _, answered := AsError(err); err != nil && !answered {
+			// Away for the moment, perhaps: the hub takes pushes without it, and tries again.
+			logger.Warn("ClickHouse does not answer yet", "error", err)
+			err = nil
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("ClickHouse at %s does not answer: %w", strings.Join(server.bases, ", "), err), s.Close(ctx))

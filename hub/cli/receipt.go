@@ -35,6 +35,13 @@ is none they are fetched from the hub once and kept. Exit code 1: a receipt does
 			if err != nil {
 				return err
 			}
+			if keys == "" && s.missKey(args, set) { // a newer key, or another hub's copy: ask once
+				if raw, err := s.fetchKeys(cmd.Context()); err == nil {
+					if newer, err := schemas.ParseKeySet(raw); err == nil {
+						set = newer
+					}
+				}
+			}
 			return s.verifyReceipts(args, set)
 		},
 	}
@@ -123,6 +130,16 @@ func parseKeys(from string, data []byte) (schemas.KeySet, error) {
 		return nil, usage("%s holds no receipt keys: %v\nfetch them: zida receipt keys > %s", from, err, from)
 	}
 	return set, nil
+}
+
+// missKey tells whether a receipt was signed with a key that the set lacks.
+func (s *session) missKey(files []string, keys schemas.KeySet) bool {
+	for _, file := range files {
+		if r, err := s.readReceipt(file); err == nil && keys[r.KID] == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // fetchKeys asks the hub, without a token, and keeps the answer.

@@ -46,6 +46,10 @@ type ConsumerOptions struct {
 	Name    string
 	Pending int           // unacknowledged blocks; 0: 2,048
 	AckWait time.Duration // 0: one minute
+	// Known, when not nil, is the highest sequence that the store behind the
+	// consumer holds. One that acknowledged more begins at the journal's start: the
+	// store was lost, or is an older copy. Only for an embedded journal.
+	Known *uint64
 }
 
 // Consume opens a durable consumer.
@@ -65,7 +69,7 @@ func (j *Journal) Consume(ctx context.Context, o ConsumerOptions) (*Consumer, er
 		MaxAckPending: o.Pending,
 	}
 	if j.Embedded() {
-		if err := j.startAfterFloor(ctx, &cfg); err != nil {
+		if err := j.startAfterFloor(ctx, &cfg, o.Known); err != nil {
 			return nil, err
 		}
 	}
@@ -87,7 +91,7 @@ func (j *Journal) Consume(ctx context.Context, o ConsumerOptions) (*Consumer, er
 // only after AckWait, behind newer blocks, and a writer that goes by the order
 // would pass over it. A kill between the two calls makes the next run begin at
 // the journal's start, which costs time and changes nothing.
-func (j *Journal) startAfterFloor(ctx context.Context, cfg *jetstream.ConsumerConfig) error {
+func (j *Journal) startAfterFloor(ctx context.Context, cfg *jetstream.ConsumerConfig, known *uint64) error {
 	old, err := j.main.Consumer(ctx, cfg.Durable)
 	if errors.Is(err, jetstream.ErrConsumerNotFound) {
 		return nil
@@ -98,6 +102,10 @@ func (j *Journal) startAfterFloor(ctx context.Context, cfg *jetstream.ConsumerCo
 	floor := old.CachedInfo().AckFloor.Stream
 	if err := j.main.DeleteConsumer(ctx, cfg.Durable); err != nil {
 		return fmt.Errorf("journal: consumer %s: %w", cfg.Durable, err)
+	}
+	if known != nil && *known < floor {
+		j.log.Warn("the store holds less than was written to it: everything is written again", "consumer", cfg.Durable, "written", floor, "held", *known)
+		return nil
 	}
 	cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, floor+1
 	return nil

@@ -34,7 +34,9 @@ type Options struct {
 	// cannot help) from trouble that will pass.
 	Refused func(error) bool
 	// Hold records that ClickHouse refused a submission.
-	Hold     func(ctx context.Context, sequence uint64, index int, cause error) error
+	Hold func(ctx context.Context, sequence uint64, index int, cause error) error
+	// Known, when not nil, is the sequence that ClickHouse holds; see journal.ConsumerOptions.
+	Known    *uint64
 	Interval time.Duration // least time between the beginnings of two rounds
 	MaxRows  int           // of a round; 0: 500,000
 	Logger   *slog.Logger
@@ -72,7 +74,7 @@ func Start(ctx context.Context, o Options) (*Writer, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	cons, err := o.Journal.Consume(ctx, journal.ConsumerOptions{Name: o.Name})
+	cons, err := o.Journal.Consume(ctx, journal.ConsumerOptions{Name: o.Name, Known: o.Known})
 	if err != nil {
 		return nil, err
 	}
