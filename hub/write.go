@@ -43,7 +43,9 @@ func (h *Hub) openWriters(ctx context.Context) error {
 		return err
 	}
 	h.onClose(func() { h.closeWriter(h.current) })
-	if h.history, err = writer.Start(ctx, h.writerOptions("history", true, historyInterval)); err != nil {
+	past := h.writerOptions("history", true, historyInterval)
+	past.After = h.current
+	if h.history, err = writer.Start(ctx, past); err != nil {
 		return err
 	}
 	h.onClose(func() { h.closeWriter(h.history) })

@@ -65,74 +65,87 @@ func rowsets(b *journal.Block) []rowset {
 	return kept
 }
 
-// frames returns the rows as one Native block: the lineage columns in a frame of
-// their own, then the journalled columns as they are.
-func (w *Writer) frames(ctx context.Context, n *native, r *rowset) (lineage, columns []byte, err error) {
-	s := r.section
-	if s == nil {
-		frame, err := w.o.Journal.ReadPart(ctx, r.part.Sequence)
-		if err != nil {
-			return nil, nil, err
-		}
-		part, _, err := journal.ParsePart(frame)
-		if err != nil {
-			return nil, nil, fmt.Errorf("part %d: %w", r.part.Sequence, err)
-		}
-		s = &part
+// load makes a staged part's section available.
+func (w *Writer) load(ctx context.Context, r *rowset) error {
+	if r.section != nil {
+		return nil
 	}
-	if int(s.Rows) != r.rows {
-		return nil, nil, fmt.Errorf("%w: %d rows where %d were counted", journal.ErrCorrupt, s.Rows, r.rows)
+	frame, err := w.o.Journal.ReadPart(ctx, r.part.Sequence)
+	if err != nil {
+		return err
 	}
-	n.begin(len(s.Columns)+lineageColumns, r.rows)
-	appendLineage(n, r, s)
-	lineage, err = n.frame()
-	return lineage, s.Frames, err
+	part, _, err := journal.ParsePart(frame)
+	if err != nil {
+		return fmt.Errorf("part %d: %w", r.part.Sequence, err)
+	}
+	r.section = &part
+	return nil
 }
 
 const lineageColumns = 7
 
-func appendLineage(n *native, r *rowset, s *journal.Section) {
+// appendLineage writes the lineage columns of sets that become one Native block.
+func appendLineage(n *native, sets []rowset) {
+	each := func(f func(r *rowset)) {
+		for i := range sets {
+			f(&sets[i])
+		}
+	}
 	n.head("_version", "UInt64")
-	for i := range r.rows {
-		n.u64(journal.Version(r.block.Sequence, r.index+i))
-	}
+	each(func(r *rowset) {
+		for i := range r.rows {
+			n.u64(journal.Version(r.block.Sequence, r.index+i))
+		}
+	})
 	n.head("_deleted", "UInt8")
-	deleted := uint8(0)
-	if s.Deleted {
-		deleted = 1
-	}
-	for range r.rows {
-		n.u8(deleted)
-	}
-	agencies, clients := make([]run, len(r.owners)), make([]run, len(r.owners))
-	for i, o := range r.owners {
-		sub := &r.block.Submissions[o.submission]
-		agencies[i], clients[i] = run{sub.Agency, o.rows}, run{sub.Client, o.rows}
-	}
+	each(func(r *rowset) {
+		deleted := uint8(0)
+		if r.section.Deleted {
+			deleted = 1
+		}
+		for range r.rows {
+			n.u8(deleted)
+		}
+	})
+	var agencies, clients []run
+	each(func(r *rowset) {
+		for _, o := range r.owners {
+			sub := &r.block.Submissions[o.submission]
+			agencies, clients = append(agencies, run{sub.Agency, o.rows}), append(clients, run{sub.Client, o.rows})
+		}
+	})
 	n.lowCardinality("_agency", agencies)
 	n.lowCardinality("_client", clients)
 	n.head("_submission", "UInt32")
-	for _, o := range r.owners {
-		for range o.rows {
-			n.u32(uint32(o.submission))
-		}
-	}
-	n.head("_row", "UInt32")
-	if s.RowNumbers != nil {
-		for _, row := range s.RowNumbers {
-			n.u32(row + uint32(r.firstRow))
-		}
-	} else {
+	each(func(r *rowset) {
 		for _, o := range r.owners {
-			for i := range o.rows {
-				n.u32(uint32(r.firstRow + i + 1))
+			for range o.rows {
+				n.u32(uint32(o.submission))
 			}
 		}
-	}
+	})
+	n.head("_row", "UInt32")
+	each(func(r *rowset) { r.appendRows(n) })
 	n.head("_received_at", "DateTime64(3, 'UTC')")
-	at := uint64(r.block.ReceivedAt.UnixMilli())
-	for range r.rows {
-		n.u64(at)
+	each(func(r *rowset) {
+		at := uint64(r.block.ReceivedAt.UnixMilli())
+		for range r.rows {
+			n.u64(at)
+		}
+	})
+}
+
+func (r *rowset) appendRows(n *native) {
+	if r.section.RowNumbers != nil {
+		for _, row := range r.section.RowNumbers {
+			n.u32(row + uint32(r.firstRow))
+		}
+		return
+	}
+	for _, o := range r.owners {
+		for i := range o.rows {
+			n.u32(uint32(r.firstRow + i + 1))
+		}
 	}
 }
 
@@ -143,7 +156,60 @@ type stream struct {
 	w    *Writer
 	sets []rowset
 	n    native
+	m    merger
 	now  [2][]byte
+}
+
+// next makes the frames of the next Native block: the lineage columns and, when
+// it is made of several small sections, theirs joined; then the columns of a
+// large one as they were journalled.
+func (s *stream) next() (own, journalled []byte, err error) {
+	k := s.together()
+	sets := s.sets[:k]
+	s.sets = s.sets[k:]
+	rows := 0
+	for i := range sets {
+		if err := s.w.load(s.ctx, &sets[i]); err != nil {
+			return nil, nil, err
+		}
+		if got := int(sets[i].section.Rows); got != sets[i].rows {
+			return nil, nil, fmt.Errorf("%w: %d rows where %d were counted", journal.ErrCorrupt, got, sets[i].rows)
+		}
+		rows += sets[i].rows
+	}
+	s.n.begin(len(sets[0].columns)+lineageColumns, rows)
+	appendLineage(&s.n, sets)
+	if k == 1 {
+		journalled = sets[0].section.Frames
+		if sets[0].part.Sequence != 0 {
+			sets[0].section = nil // a retry loads it again; a body of any size must not stay in memory
+		}
+	} else {
+		s.m.reset()
+		for i := range sets {
+			if err := s.m.add(sets[i].section); err != nil {
+				return nil, nil, err
+			}
+		}
+		s.m.append(&s.n)
+	}
+	own, err = s.n.frame()
+	return own, journalled, err
+}
+
+// together is how many of the next rowsets go into one Native block: small
+// sections of one contract version, whose columns have the same types.
+func (s *stream) together() int {
+	k, rows := 0, 0
+	for k < len(s.sets) && rows < mergeUpTo {
+		r := &s.sets[k]
+		if r.part.Sequence != 0 || r.rows >= mergeBelow || r.section.Contract != s.sets[0].section.Contract {
+			break
+		}
+		rows += r.rows
+		k++
+	}
+	return max(k, 1)
 }
 
 func (s *stream) Read(p []byte) (int, error) {
@@ -156,10 +222,9 @@ func (s *stream) Read(p []byte) (int, error) {
 			return 0, io.EOF
 		}
 		var err error
-		if s.now[0], s.now[1], err = s.w.frames(s.ctx, &s.n, &s.sets[0]); err != nil {
+		if s.now[0], s.now[1], err = s.next(); err != nil {
 			return 0, err
 		}
-		s.sets = s.sets[1:]
 	}
 	n := copy(p, s.now[0])
 	s.now[0] = s.now[0][n:]
@@ -169,12 +234,12 @@ func (s *stream) Read(p []byte) (int, error) {
 // WriteTo spares a copy: whole frames go to the connection.
 func (s *stream) WriteTo(to io.Writer) (int64, error) {
 	var total int64
-	for i := range s.sets {
-		lineage, columns, err := s.w.frames(s.ctx, &s.n, &s.sets[i])
+	for len(s.sets) > 0 {
+		own, journalled, err := s.next()
 		if err != nil {
 			return total, err
 		}
-		for _, b := range [][]byte{lineage, columns} {
+		for _, b := range [][]byte{own, journalled} {
 			n, err := to.Write(b)
 			total += int64(n)
 			if err != nil {

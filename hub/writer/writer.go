@@ -36,7 +36,10 @@ type Options struct {
 	// Hold records that ClickHouse refused a submission.
 	Hold func(ctx context.Context, sequence uint64, index int, cause error) error
 	// Known, when not nil, is the sequence that ClickHouse holds; see journal.ConsumerOptions.
-	Known    *uint64
+	Known *uint64
+	// After, when set, is the writer that goes first: this one follows its watermark,
+	// so that rows are visible before they are history.
+	After    *Writer
 	Interval time.Duration // least time between the beginnings of two rounds
 	MaxRows  int           // of a round; 0: 500,000
 	Logger   *slog.Logger
@@ -110,6 +113,22 @@ func (w *Writer) Wait(ctx context.Context, sequence uint64) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
+	}
+}
+
+// follow waits for another writer's watermark; false: this one is to end.
+func (w *Writer) follow(first *Writer, sequence uint64) bool {
+	ctx, cancel := context.WithCancel(w.ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- first.Wait(ctx, sequence) }()
+	select {
+	case err := <-done:
+		return err == nil
+	case <-w.stop:
+		cancel()
+		<-done
+		return false
 	}
 }
 
@@ -230,6 +249,9 @@ func rowsOf(d *journal.Delivery) int {
 func (w *Writer) round(round []journal.Delivery) bool {
 	stop := w.keepAlive(round)
 	defer stop()
+	if w.o.After != nil && !w.follow(w.o.After, round[len(round)-1].Sequence) {
+		return false
+	}
 	var blocks []*journal.Block
 	for i := range round {
 		if err := round[i].Err; err != nil {
