@@ -30,6 +30,7 @@ func New(store *engine.Store, contracts func() []*schemas.Contract) (*Analytics,
 		return nil, err
 	}
 	a := &Analytics{store: store, contracts: contracts, layer: metrics, tables: newTables(store.Database(), store.Cluster())}
+	a.tables.embedded = store.Embedded()
 	if err := a.layer.check(a.catalogue()); err != nil {
 		return nil, err
 	}

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"io"
 	"mime"
 	"sync"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -222,9 +220,7 @@ func (h *Hub) pushSmall(c *gin.Context, p *push, body []byte) {
 			k.release()
 			continue // a code was withdrawn between the check and the commit: check again
 		}
-		if !errors.Is(err, journal.ErrOutcomeUnknown) {
-			k.release() // else the committer may still read them
-		}
+		k.release()
 		h.answerPush(c, p, w, k, err)
 		return
 	}
@@ -241,17 +237,11 @@ func (p *push) describe(s *journal.Submission, k *checked) {
 	}
 }
 
-// commitPatience bounds the wait for the journal; beyond it the outcome is not
-// known to the sender, who asks again under the same Idempotency-Key.
-const commitPatience = 60 * time.Second
-
 func (h *Hub) commit(w *journal.Pending) error {
 	if err := h.committer.Submit(w); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), commitPatience)
-	defer cancel()
-	return w.Wait(ctx)
+	return w.Wait()
 }
 
 // check decodes and checks a whole body.

@@ -87,9 +87,7 @@ func (h *Hub) retract(c *gin.Context, p *push, reason string, text, keys []byte)
 			k.release()
 			continue
 		}
-		if !errors.Is(err, journal.ErrOutcomeUnknown) {
-			k.release()
-		}
+		k.release()
 		h.answerPush(c, p, w, k, err)
 		return
 	}

@@ -140,6 +140,9 @@ func (h *Hub) writerOptions(name string, history bool, interval time.Duration) w
 	if h.journal.Embedded() && h.tables.ready.Load() { // with replicas, another may be ahead by right
 		o.Known = &h.tables.known
 	}
+	if h.store.Embedded() {
+		o.Sync = func() error { return syncFiles(h.conf.Data) }
+	}
 	if history {
 		o.Submissions = func(ctx context.Context, body io.Reader) error {
 			return h.store.Insert(ctx, analytics.InsertSubmissionsQuery(), body)

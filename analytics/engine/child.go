@@ -90,7 +90,7 @@ func childArguments(dir string, native bool) []string {
 }
 
 // exitWithParent ends the process with the hub, however the hub ended: the kernel closes the other end of the pipe. The exit is as abrupt
-// as a kill, which every acknowledged insert survives (fsync_after_insert).
+// as a kill, which every acknowledged insert survives: it is in the system's cache.
 func exitWithParent(stdin io.Reader) {
 	_, _ = io.Copy(io.Discard, stdin)
 	os.Exit(0)

@@ -91,7 +91,7 @@ func TestTwoHubsOnAClusterLoseNothing(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				if err := p.Wait(ctx); err != nil {
+				if err := p.Wait(); err != nil {
 					t.Errorf("hub %d submission %d: %v", i, n, err)
 					return
 				}

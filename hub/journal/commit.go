@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,20 +42,11 @@ func (p *Pending) rows() int {
 	return n
 }
 
-// Wait blocks until the submission is durable or refused. When ctx ends first
-// the outcome is unknown to the caller, and the batches must not be reused.
-func (p *Pending) Wait(ctx context.Context) error {
-	select {
-	case <-p.done:
-		return p.Err
-	default:
-	}
-	select {
-	case <-p.done:
-		return p.Err
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, ctx.Err())
-	}
+// Wait blocks until the submission is durable or refused, or its outcome is not
+// known (ErrOutcomeUnknown): the committer answers every submission.
+func (p *Pending) Wait() error {
+	<-p.done
+	return p.Err
 }
 
 // What a Submit can meet.
@@ -188,6 +180,9 @@ func (c *Committer) run() {
 		}
 		select {
 		case p := <-c.queue:
+			// Let those who are about to submit do so: larger blocks at no delay that
+			// a clock would show.
+			runtime.Gosched()
 			c.commit(c.gather(p))
 		case <-poll:
 			if err := c.catchUp(); err != nil && c.ctx.Err() == nil {
@@ -261,7 +256,7 @@ func (c *Committer) commit(group []*Pending) {
 		}
 		b, err := c.build(group)
 		if err == nil {
-			err = c.j.append(c.ctx, b, b.subject(c.o.IsList), c.frame)
+			err = c.append(b)
 		}
 		if errors.Is(err, errBehind) {
 			if err = c.catchUp(); err == nil {
@@ -276,6 +271,20 @@ func (c *Committer) commit(group []*Pending) {
 		}
 		return
 	}
+}
+
+// patience bounds the wait for the journal to take a block; beyond it the
+// outcome is not known. The next block begins by looking what became of it.
+const patience = 60 * time.Second
+
+func (c *Committer) append(b *Block) error {
+	ctx, cancel := context.WithTimeout(c.ctx, patience)
+	defer cancel()
+	err := c.j.append(ctx, b, b.subject(c.o.IsList), c.frame)
+	if err != nil && !errors.Is(err, errBehind) {
+		return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+	}
+	return err
 }
 
 // admit asks for the last word on each and answers those who do not go in.

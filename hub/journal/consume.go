@@ -13,6 +13,10 @@ import (
 // with; what it has not is delivered again, also after a restart. Replicas that
 // open the same name share the work.
 type Consumer struct {
+	// Cumulative: one writer alone reads it, in order, so that acknowledging a
+	// block acknowledges those before it.
+	Cumulative bool
+
 	c    jetstream.Consumer
 	iter jetstream.MessagesContext
 	msgs chan Delivery
@@ -28,12 +32,9 @@ type Delivery struct {
 	msg      jetstream.Msg
 }
 
-// Ack says that the block is where it belongs.
+// Ack says that the block is where it belongs; of an embedded journal's consumer
+// (Consumer.Cumulative), all blocks before it as well.
 func (d *Delivery) Ack(ctx context.Context) error { return d.msg.DoubleAck(ctx) }
-
-// AckLater is Ack without waiting for the journal to have taken it: if it is
-// lost, the block comes again.
-func (d *Delivery) AckLater() error { return d.msg.Ack() }
 
 // InProgress asks for more time.
 func (d *Delivery) InProgress() { _ = d.msg.InProgress() }
@@ -56,6 +57,9 @@ type ConsumerOptions struct {
 func (j *Journal) Consume(ctx context.Context, o ConsumerOptions) (*Consumer, error) {
 	if o.Pending == 0 {
 		o.Pending = 2048
+		if j.Embedded() {
+			o.Pending = 1 << 20 // acknowledged seldom; what is in memory the writer bounds
+		}
 	}
 	if o.AckWait == 0 {
 		o.AckWait = time.Minute
@@ -69,6 +73,8 @@ func (j *Journal) Consume(ctx context.Context, o ConsumerOptions) (*Consumer, er
 		MaxAckPending: o.Pending,
 	}
 	if j.Embedded() {
+		// Delivered again only to the next run, which begins after the floor.
+		cfg.AckPolicy, cfg.AckWait = jetstream.AckAllPolicy, 30*24*time.Hour
 		if err := j.startAfterFloor(ctx, &cfg, o.Known); err != nil {
 			return nil, err
 		}
@@ -81,7 +87,7 @@ func (j *Journal) Consume(ctx context.Context, o ConsumerOptions) (*Consumer, er
 	if err != nil {
 		return nil, fmt.Errorf("journal: consumer %s: %w", o.Name, err)
 	}
-	w := &Consumer{c: c, iter: iter, msgs: make(chan Delivery, 64)}
+	w := &Consumer{Cumulative: j.Embedded(), c: c, iter: iter, msgs: make(chan Delivery, 64)}
 	go w.pump()
 	return w, nil
 }

@@ -166,7 +166,7 @@ func TestWaitingSubmissionsShareABlock(t *testing.T) {
 	}
 	places := map[string]bool{}
 	for _, p := range all {
-		if err := p.Wait(ctx); err != nil {
+		if err := p.Wait(); err != nil {
 			t.Fatal(err)
 		}
 		places[fmt.Sprint(p.Block.Sequence, "-", p.Index)] = true
@@ -188,7 +188,6 @@ func TestWaitingSubmissionsShareABlock(t *testing.T) {
 }
 
 func TestATwinInTheSameBlockWaitsForTheNext(t *testing.T) {
-	ctx := testContext(t)
 	j := openAt(t, t.TempDir())
 	c := startCommitter(t, j, 0)
 	plan := testPlan(t)
@@ -203,7 +202,7 @@ func TestATwinInTheSameBlockWaitsForTheNext(t *testing.T) {
 	}
 	taken := 0
 	for _, p := range all {
-		if p.Wait(ctx) == nil {
+		if p.Wait() == nil {
 			taken++
 		}
 	}
@@ -213,7 +212,6 @@ func TestATwinInTheSameBlockWaitsForTheNext(t *testing.T) {
 }
 
 func TestAnotherHubsBlockIsAppliedBeforeOurs(t *testing.T) {
-	ctx := testContext(t)
 	j := openAt(t, t.TempDir())
 	a, b := startCommitter(t, j, 0), startCommitter(t, j, 0)
 	plan := testPlan(t)
@@ -223,7 +221,7 @@ func TestAnotherHubsBlockIsAppliedBeforeOurs(t *testing.T) {
 		if err := c.Submit(p); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Wait(ctx); err != nil {
+		if err := p.Wait(); err != nil {
 			t.Fatal(err)
 		}
 		if p.Block.Sequence != uint64(i+1) {
@@ -315,12 +313,12 @@ func TestWhatIsNotAcknowledgedComesAgain(t *testing.T) {
 		if err := c.Submit(p); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Wait(ctx); err != nil {
+		if err := p.Wait(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	c.Close(ctx)
-	w, err := j.Consume(ctx, ConsumerOptions{Name: "w", AckWait: time.Second})
+	w, err := j.Consume(ctx, ConsumerOptions{Name: "w"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +331,7 @@ func TestWhatIsNotAcknowledgedComesAgain(t *testing.T) {
 	j.Close()
 
 	j = openAt(t, dir)
-	w, err = j.Consume(ctx, ConsumerOptions{Name: "w", AckWait: time.Second})
+	w, err = j.Consume(ctx, ConsumerOptions{Name: "w"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -368,7 +366,7 @@ func TestANewJournalOpensAHigherRange(t *testing.T) {
 	if err := c.Submit(p); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Wait(ctx); err != nil || p.Block.Sequence != 5000 {
+	if err := p.Wait(); err != nil || p.Block.Sequence != 5000 {
 		t.Fatalf("%v %+v", err, p.Block)
 	}
 	c.Close(ctx)

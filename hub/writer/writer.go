@@ -39,10 +39,15 @@ type Options struct {
 	Known *uint64
 	// After, when set, is the writer that goes first: this one follows its watermark,
 	// so that rows are visible before they are history.
-	After    *Writer
-	Interval time.Duration // least time between the beginnings of two rounds
-	MaxRows  int           // of a round; 0: 500,000
-	Logger   *slog.Logger
+	After *Writer
+	// Sync, when set, puts what was written on the disk; blocks are acknowledged to
+	// the journal after it, every SyncEvery. What is lost with the machine's power
+	// before that is written again by the next run.
+	Sync      func() error
+	SyncEvery time.Duration // 0: 30 s
+	Interval  time.Duration // least time between the beginnings of two rounds
+	MaxRows   int           // of a round; 0: 500,000
+	Logger    *slog.Logger
 }
 
 // Writer is one running writer.
@@ -56,6 +61,9 @@ type Writer struct {
 	mu      sync.Mutex
 	moved   chan struct{} // closed and replaced when the floor moves
 	once    sync.Once
+
+	written journal.Delivery // the newest block that was written and not acknowledged yet
+	synced  time.Time        // when blocks were last acknowledged
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -73,6 +81,9 @@ type Trouble struct {
 func Start(ctx context.Context, o Options) (*Writer, error) {
 	if o.MaxRows == 0 {
 		o.MaxRows = 500_000
+	}
+	if o.SyncEvery == 0 {
+		o.SyncEvery = 30 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -158,6 +169,9 @@ func (w *Writer) move(to uint64) {
 
 func (w *Writer) run() {
 	defer close(w.ended)
+	defer w.sync()
+	idle := time.NewTicker(w.o.SyncEvery)
+	defer idle.Stop()
 	var poll <-chan time.Time
 	if !w.o.Journal.Embedded() { // other replicas acknowledge too
 		t := time.NewTicker(250 * time.Millisecond)
@@ -173,6 +187,9 @@ func (w *Writer) run() {
 			if !ok {
 				return
 			}
+		case <-idle.C: // what the last rounds left, when no further one comes
+			w.sync()
+			continue
 		case <-poll:
 			w.ask()
 			continue
@@ -282,11 +299,7 @@ func (w *Writer) round(round []journal.Delivery) bool {
 		}
 	}
 	w.trouble.Store(nil)
-	for i := range round {
-		if err := round[i].AckLater(); err != nil {
-			w.log.Debug("acknowledgement lost; the block comes again", "sequence", round[i].Sequence, "error", err)
-		}
-	}
+	w.acknowledge(round)
 	w.forget(blocks)
 	if w.o.Journal.Embedded() {
 		w.move(round[len(round)-1].Sequence)
@@ -294,6 +307,45 @@ func (w *Writer) round(round []journal.Delivery) bool {
 		w.ask()
 	}
 	return true
+}
+
+// acknowledge tells the journal what is written. An acknowledgement that is lost
+// costs nothing but the block's being written again.
+func (w *Writer) acknowledge(round []journal.Delivery) {
+	if !w.cons.Cumulative {
+		for i := range round {
+			if err := round[i].Ack(w.ctx); err != nil {
+				w.log.Debug("acknowledgement lost; the block comes again", "sequence", round[i].Sequence, "error", err)
+			}
+		}
+		return
+	}
+	w.written = round[len(round)-1]
+	w.written.Block = nil
+	if w.o.Sync == nil || time.Since(w.synced) >= w.o.SyncEvery {
+		w.sync()
+	}
+}
+
+// sync puts on the disk what was written, and acknowledges it.
+func (w *Writer) sync() {
+	if w.written.Sequence == 0 {
+		return
+	}
+	w.synced = time.Now()
+	if w.o.Sync != nil {
+		if err := w.o.Sync(); err != nil {
+			w.log.Warn("the tables' files could not be synced; what is not will be written again", "error", err)
+			return
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := w.written.Ack(ctx); err != nil {
+		w.log.Debug("acknowledgement lost; the blocks come again", "sequence", w.written.Sequence, "error", err)
+		return
+	}
+	w.written = journal.Delivery{}
 }
 
 func (w *Writer) fail(err error) {
@@ -320,6 +372,9 @@ func (w *Writer) forget(blocks []*journal.Block) {
 
 // keepAlive tells the journal that the deliveries are being worked on.
 func (w *Writer) keepAlive(round []journal.Delivery) (stop func()) {
+	if w.cons.Cumulative { // nothing comes again in this run
+		return func() {}
+	}
 	done, ended := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(ended)

@@ -159,7 +159,6 @@ func (r *rig) start() *Writer {
 // push commits one submission a call of rows and returns the last sequence.
 func (r *rig) push(kind journal.Kind, bodies ...string) (last uint64) {
 	r.t.Helper()
-	ctx := testContext(r.t)
 	var all []*journal.Pending
 	for _, body := range bodies {
 		b := r.plan.Batch()
@@ -178,7 +177,7 @@ func (r *rig) push(kind journal.Kind, bodies ...string) (last uint64) {
 		all = append(all, p)
 	}
 	for _, p := range all {
-		if err := p.Wait(ctx); err != nil {
+		if err := p.Wait(); err != nil {
 			r.t.Fatal(err)
 		}
 		last = max(last, p.Block.Sequence)
@@ -360,7 +359,7 @@ func TestStagedPartsKeepTheirOrderAndRowNumbers(t *testing.T) {
 	if err := r.committer.Submit(p); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Wait(ctx); err != nil {
+	if err := p.Wait(); err != nil {
 		t.Fatal(err)
 	}
 	w := r.start()
