@@ -141,6 +141,21 @@ func ticks(pids []int) (sum int) {
 	return sum
 }
 
+// spent runs f and tells the processor time, in ms, that each process used
+// meanwhile. Unlike a duration it says little of what else the machine did.
+func spent(f func() error, pids ...int) ([]float64, error) {
+	before := make([]int, len(pids))
+	for i, pid := range pids {
+		before[i] = ticks([]int{pid})
+	}
+	err := f()
+	used := make([]float64, len(pids))
+	for i, pid := range pids {
+		used[i] = float64(ticks([]int{pid})-before[i]) * 10
+	}
+	return used, err
+}
+
 // What counts as idle: all processes together use less than a tenth of one
 // processor. Merges after a large insert take a while.
 const (

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -57,13 +58,19 @@ func (b *bench) bulkHub(ctx context.Context, round, phase int, query string, sta
 	if err != nil {
 		return err
 	}
-	took, _, err := door.post(body)
+	var took time.Duration
+	used, err := spent(func() (err error) {
+		took, _, err = door.post(body)
+		return err
+	}, b.hub.pids()...)
 	if err != nil {
 		return err
 	}
 	b.expect(m, b.path("bulk", m))
 	b.results.add(name, ms(took))
 	if phase == monthVisible {
+		b.results.add("bulk_hub_cpu_ms", used[0])
+		b.results.add("bulk_engine_cpu_ms", used[1])
 		b.results.add("bulk_rows_per_s", float64(b.rows)/took.Seconds())
 		b.results.add("bulk_bytes_per_row", float64(len(body))/float64(b.rows))
 	}
@@ -84,11 +91,16 @@ func (b *bench) bulkDirect(ctx context.Context, round int, settings, name string
 	if err := b.rest(ctx); err != nil {
 		return err
 	}
-	took, _, err := b.direct.insert(table, settings).post(body)
+	var took time.Duration
+	used, err := spent(func() (err error) {
+		took, _, err = b.direct.insert(table, settings).post(body)
+		return err
+	}, b.direct.pids()...)
 	if err != nil {
 		return err
 	}
 	b.results.add(name, ms(took))
+	b.results.add(strings.TrimSuffix(name, "_ms")+"_cpu_ms", used[0])
 	return b.direct.drop(ctx, table, b.rows)
 }
 
@@ -124,11 +136,17 @@ func (b *bench) burstHub(ctx context.Context, round int) error {
 	if err != nil {
 		return err
 	}
-	l, err := door.burst(ctx, b.month(round, monthBurst), connections, b.duration)
+	var l *load
+	used, err := spent(func() (err error) {
+		l, err = door.burst(ctx, b.month(round, monthBurst), connections, b.duration)
+		return err
+	}, b.hub.pids()...)
 	if err != nil {
 		return err
 	}
 	b.results.add("small_push_per_s", l.rate)
+	b.results.add("small_hub_cpu_us_per_push", 1000*used[0]/float64(l.total()))
+	b.results.add("small_engine_cpu_us_per_push", 1000*used[1]/float64(l.total()))
 	b.results.add("ack_64_p50_ms", l.quantile(0.5))
 	b.results.add("ack_64_p99_ms", l.quantile(0.99))
 	return b.acknowledged(l)
@@ -160,11 +178,16 @@ func (b *bench) burstNoop(ctx context.Context, round int) error {
 		return err
 	}
 	door.address = b.noop.first
-	l, err := door.burst(ctx, b.month(round, monthBurst), connections, b.duration)
+	var l *load
+	used, err := spent(func() (err error) {
+		l, err = door.burst(ctx, b.month(round, monthBurst), connections, b.duration)
+		return err
+	}, b.noop.pid())
 	if err != nil {
 		return err
 	}
 	b.results.add("small_noop_per_s", l.rate)
+	b.results.add("small_noop_cpu_us_per_push", 1000*used[0]/float64(l.total()))
 	b.results.add("small_noop_p99_ms", l.quantile(0.99))
 	return nil
 }
