@@ -16,8 +16,8 @@ import (
 // Least time between two rounds of a writer: with it the tables get few parts,
 // and a row is still visible well within a second.
 const (
-	currentInterval = 200 * time.Millisecond
-	historyInterval = 1500 * time.Millisecond
+	currentInterval = 500 * time.Millisecond
+	historyInterval = 3 * time.Second
 )
 
 // tables remembers that ClickHouse has the tables: they are made at the first

@@ -180,9 +180,7 @@ func (c *Committer) run() {
 		}
 		select {
 		case p := <-c.queue:
-			// Let those who are about to submit do so: larger blocks at no delay that
-			// a clock would show.
-			runtime.Gosched()
+			c.yield()
 			c.commit(c.gather(p))
 		case <-poll:
 			if err := c.catchUp(); err != nil && c.ctx.Err() == nil {
@@ -202,6 +200,15 @@ func (c *Committer) run() {
 				c.commit(c.gather(nil))
 			}
 		}
+	}
+}
+
+// yield lets those who are about to submit do so, as long as more come: larger
+// blocks, without a timer and at no delay where nobody else is at work.
+func (c *Committer) yield() {
+	for before := -1; len(c.queue) > before && before < maxGroup; {
+		before = len(c.queue)
+		runtime.Gosched()
 	}
 }
 
