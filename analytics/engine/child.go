@@ -59,6 +59,7 @@ func RunChild(args []string) error {
 
 	// Confinement belongs to the thread: the one that is confined here must be the one that enters the library, whose own threads inherit it.
 	runtime.LockOSThread()
+	stepBack()
 	_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{}) // a core would be gigabytes of other agencies' rows
 	debug.SetGCPercent(-1)                                        // nothing of Go's is allocated from here on; its collector needs no threads of its own
 	go exitWithParent(os.Stdin)

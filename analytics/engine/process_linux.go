@@ -50,3 +50,7 @@ func machineMemory() int64 {
 	}
 	return total
 }
+
+// stepBack lets the hub go first where both want the processor: a push waits for an answer, a merge does not. The library's threads
+// inherit it from the calling one.
+func stepBack() { _ = unix.Setpriority(unix.PRIO_PROCESS, 0, 5) }

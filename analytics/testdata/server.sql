@@ -1,12 +1,12 @@
 CREATE TABLE IF NOT EXISTS `zida`.`park_monthly`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `park_id` LowCardinality(String),
     `month` String,
     `region` LowCardinality(String),
@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`park_monthly`
     `revenue` Nullable(Decimal(18, 2)),
     `tax` Nullable(Decimal(18, 2)),
     `industrial_investment` Nullable(Decimal(18, 2)),
-    `employees` Nullable(Int64) CODEC(T64, LZ4),
+    `employees` Nullable(Int64),
     `area_mu` Nullable(Decimal(12, 2)),
     `energy_tce` Nullable(Decimal(14, 3)),
     INDEX _version_range _version TYPE minmax GRANULARITY 1
@@ -26,13 +26,13 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_history`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `park_id` LowCardinality(String),
     `month` String,
     `region` LowCardinality(String),
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_history`
     `revenue` Nullable(Decimal(18, 2)),
     `tax` Nullable(Decimal(18, 2)),
     `industrial_investment` Nullable(Decimal(18, 2)),
-    `employees` Nullable(Int64) CODEC(T64, LZ4),
+    `employees` Nullable(Int64),
     `area_mu` Nullable(Decimal(12, 2)),
     `energy_tce` Nullable(Decimal(14, 3)),
     INDEX _version_range _version TYPE minmax GRANULARITY 1
@@ -52,20 +52,20 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`scenic_spot`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` String,
     `name` String,
     `name_en` Nullable(String),
     `region` LowCardinality(String),
     `level` LowCardinality(Nullable(String)),
-    `instant_capacity` Nullable(Int64) CODEC(T64, LZ4),
-    `daily_capacity` Nullable(Int64) CODEC(T64, LZ4),
+    `instant_capacity` Nullable(Int64),
+    `daily_capacity` Nullable(Int64),
     `ticket_price` Nullable(Decimal(18, 2)),
     `ticket_reporting` LowCardinality(Nullable(String)),
     `lon` Nullable(Decimal(9, 6)),
@@ -78,20 +78,20 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`scenic_spot_history`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` String,
     `name` String,
     `name_en` Nullable(String),
     `region` LowCardinality(String),
     `level` LowCardinality(Nullable(String)),
-    `instant_capacity` Nullable(Int64) CODEC(T64, LZ4),
-    `daily_capacity` Nullable(Int64) CODEC(T64, LZ4),
+    `instant_capacity` Nullable(Int64),
+    `daily_capacity` Nullable(Int64),
     `ticket_price` Nullable(Decimal(18, 2)),
     `ticket_reporting` LowCardinality(Nullable(String)),
     `lon` Nullable(Decimal(9, 6)),
@@ -104,20 +104,20 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`tourism_flow`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` LowCardinality(String),
-    `observed_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
-    `interval_minutes` Int64 CODEC(T64, LZ4),
+    `observed_at` DateTime64(3, 'UTC'),
+    `interval_minutes` Int64,
     `region` LowCardinality(String),
-    `entries` Nullable(Int64) CODEC(T64, LZ4),
-    `exits` Nullable(Int64) CODEC(T64, LZ4),
-    `in_park` Nullable(Int64) CODEC(T64, LZ4),
+    `entries` Nullable(Int64),
+    `exits` Nullable(Int64),
+    `in_park` Nullable(Int64),
     `source` LowCardinality(Nullable(String)),
     INDEX _version_range _version TYPE minmax GRANULARITY 1
 )
@@ -128,20 +128,20 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`tourism_flow_history`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` LowCardinality(String),
-    `observed_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
-    `interval_minutes` Int64 CODEC(T64, LZ4),
+    `observed_at` DateTime64(3, 'UTC'),
+    `interval_minutes` Int64,
     `region` LowCardinality(String),
-    `entries` Nullable(Int64) CODEC(T64, LZ4),
-    `exits` Nullable(Int64) CODEC(T64, LZ4),
-    `in_park` Nullable(Int64) CODEC(T64, LZ4),
+    `entries` Nullable(Int64),
+    `exits` Nullable(Int64),
+    `in_park` Nullable(Int64),
     `source` LowCardinality(Nullable(String)),
     INDEX _version_range _version TYPE minmax GRANULARITY 1
 )
@@ -152,7 +152,7 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`submissions`
 (
-    `seq` UInt64 CODEC(Delta, LZ4),
+    `seq` UInt64,
     `idx` UInt32,
     `dataset` LowCardinality(String),
     `contract_version` LowCardinality(String),
@@ -167,7 +167,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`submissions`
     `sha256` String,
     `reason` String,
     `bytes` UInt64,
-    `received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4)
+    `received_at` DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree()
 ORDER BY (`seq`, `idx`)
@@ -175,4 +175,4 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 ALTER TABLE `zida`.`tourism_flow` ADD COLUMN IF NOT EXISTS `weather` Nullable(String);
 
-ALTER TABLE `zida`.`tourism_flow` MODIFY COLUMN `entries` Nullable(Int64) CODEC(T64, LZ4);
+ALTER TABLE `zida`.`tourism_flow` MODIFY COLUMN `entries` Nullable(Int64);

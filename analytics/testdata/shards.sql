@@ -1,12 +1,12 @@
 CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_local`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `park_id` LowCardinality(String),
     `month` String,
     `region` LowCardinality(String),
@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_local`
     `revenue` Nullable(Decimal(18, 2)),
     `tax` Nullable(Decimal(18, 2)),
     `industrial_investment` Nullable(Decimal(18, 2)),
-    `employees` Nullable(Int64) CODEC(T64, LZ4),
+    `employees` Nullable(Int64),
     `area_mu` Nullable(Decimal(12, 2)),
     `energy_tce` Nullable(Decimal(14, 3)),
     INDEX _version_range _version TYPE minmax GRANULARITY 1
@@ -26,13 +26,13 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`park_monthly`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `park_id` LowCardinality(String),
     `month` String,
     `region` LowCardinality(String),
@@ -40,7 +40,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`park_monthly`
     `revenue` Nullable(Decimal(18, 2)),
     `tax` Nullable(Decimal(18, 2)),
     `industrial_investment` Nullable(Decimal(18, 2)),
-    `employees` Nullable(Int64) CODEC(T64, LZ4),
+    `employees` Nullable(Int64),
     `area_mu` Nullable(Decimal(12, 2)),
     `energy_tce` Nullable(Decimal(14, 3))
 )
@@ -48,13 +48,13 @@ ENGINE = Distributed(`gov`, `zida`, `park_monthly_local`, cityHash64(`park_id`, 
 
 CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_history_local`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `park_id` LowCardinality(String),
     `month` String,
     `region` LowCardinality(String),
@@ -62,7 +62,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_history_local`
     `revenue` Nullable(Decimal(18, 2)),
     `tax` Nullable(Decimal(18, 2)),
     `industrial_investment` Nullable(Decimal(18, 2)),
-    `employees` Nullable(Int64) CODEC(T64, LZ4),
+    `employees` Nullable(Int64),
     `area_mu` Nullable(Decimal(12, 2)),
     `energy_tce` Nullable(Decimal(14, 3)),
     INDEX _version_range _version TYPE minmax GRANULARITY 1
@@ -74,13 +74,13 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_history`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `park_id` LowCardinality(String),
     `month` String,
     `region` LowCardinality(String),
@@ -88,7 +88,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_history`
     `revenue` Nullable(Decimal(18, 2)),
     `tax` Nullable(Decimal(18, 2)),
     `industrial_investment` Nullable(Decimal(18, 2)),
-    `employees` Nullable(Int64) CODEC(T64, LZ4),
+    `employees` Nullable(Int64),
     `area_mu` Nullable(Decimal(12, 2)),
     `energy_tce` Nullable(Decimal(14, 3))
 )
@@ -96,20 +96,20 @@ ENGINE = Distributed(`gov`, `zida`, `park_monthly_history_local`, cityHash64(`pa
 
 CREATE TABLE IF NOT EXISTS `zida`.`scenic_spot_local`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` String,
     `name` String,
     `name_en` Nullable(String),
     `region` LowCardinality(String),
     `level` LowCardinality(Nullable(String)),
-    `instant_capacity` Nullable(Int64) CODEC(T64, LZ4),
-    `daily_capacity` Nullable(Int64) CODEC(T64, LZ4),
+    `instant_capacity` Nullable(Int64),
+    `daily_capacity` Nullable(Int64),
     `ticket_price` Nullable(Decimal(18, 2)),
     `ticket_reporting` LowCardinality(Nullable(String)),
     `lon` Nullable(Decimal(9, 6)),
@@ -122,20 +122,20 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`scenic_spot`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` String,
     `name` String,
     `name_en` Nullable(String),
     `region` LowCardinality(String),
     `level` LowCardinality(Nullable(String)),
-    `instant_capacity` Nullable(Int64) CODEC(T64, LZ4),
-    `daily_capacity` Nullable(Int64) CODEC(T64, LZ4),
+    `instant_capacity` Nullable(Int64),
+    `daily_capacity` Nullable(Int64),
     `ticket_price` Nullable(Decimal(18, 2)),
     `ticket_reporting` LowCardinality(Nullable(String)),
     `lon` Nullable(Decimal(9, 6)),
@@ -145,20 +145,20 @@ ENGINE = Distributed(`gov`, `zida`, `scenic_spot_local`, cityHash64(`spot_id`));
 
 CREATE TABLE IF NOT EXISTS `zida`.`scenic_spot_history_local`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` String,
     `name` String,
     `name_en` Nullable(String),
     `region` LowCardinality(String),
     `level` LowCardinality(Nullable(String)),
-    `instant_capacity` Nullable(Int64) CODEC(T64, LZ4),
-    `daily_capacity` Nullable(Int64) CODEC(T64, LZ4),
+    `instant_capacity` Nullable(Int64),
+    `daily_capacity` Nullable(Int64),
     `ticket_price` Nullable(Decimal(18, 2)),
     `ticket_reporting` LowCardinality(Nullable(String)),
     `lon` Nullable(Decimal(9, 6)),
@@ -171,20 +171,20 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`scenic_spot_history`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` String,
     `name` String,
     `name_en` Nullable(String),
     `region` LowCardinality(String),
     `level` LowCardinality(Nullable(String)),
-    `instant_capacity` Nullable(Int64) CODEC(T64, LZ4),
-    `daily_capacity` Nullable(Int64) CODEC(T64, LZ4),
+    `instant_capacity` Nullable(Int64),
+    `daily_capacity` Nullable(Int64),
     `ticket_price` Nullable(Decimal(18, 2)),
     `ticket_reporting` LowCardinality(Nullable(String)),
     `lon` Nullable(Decimal(9, 6)),
@@ -194,20 +194,20 @@ ENGINE = Distributed(`gov`, `zida`, `scenic_spot_history_local`, cityHash64(`spo
 
 CREATE TABLE IF NOT EXISTS `zida`.`tourism_flow_local`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` LowCardinality(String),
-    `observed_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
-    `interval_minutes` Int64 CODEC(T64, LZ4),
+    `observed_at` DateTime64(3, 'UTC'),
+    `interval_minutes` Int64,
     `region` LowCardinality(String),
-    `entries` Nullable(Int64) CODEC(T64, LZ4),
-    `exits` Nullable(Int64) CODEC(T64, LZ4),
-    `in_park` Nullable(Int64) CODEC(T64, LZ4),
+    `entries` Nullable(Int64),
+    `exits` Nullable(Int64),
+    `in_park` Nullable(Int64),
     `source` LowCardinality(Nullable(String)),
     INDEX _version_range _version TYPE minmax GRANULARITY 1
 )
@@ -218,40 +218,40 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`tourism_flow`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` LowCardinality(String),
-    `observed_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
-    `interval_minutes` Int64 CODEC(T64, LZ4),
+    `observed_at` DateTime64(3, 'UTC'),
+    `interval_minutes` Int64,
     `region` LowCardinality(String),
-    `entries` Nullable(Int64) CODEC(T64, LZ4),
-    `exits` Nullable(Int64) CODEC(T64, LZ4),
-    `in_park` Nullable(Int64) CODEC(T64, LZ4),
+    `entries` Nullable(Int64),
+    `exits` Nullable(Int64),
+    `in_park` Nullable(Int64),
     `source` LowCardinality(Nullable(String))
 )
 ENGINE = Distributed(`gov`, `zida`, `tourism_flow_local`, cityHash64(`spot_id`, `observed_at`, `interval_minutes`));
 
 CREATE TABLE IF NOT EXISTS `zida`.`tourism_flow_history_local`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` LowCardinality(String),
-    `observed_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
-    `interval_minutes` Int64 CODEC(T64, LZ4),
+    `observed_at` DateTime64(3, 'UTC'),
+    `interval_minutes` Int64,
     `region` LowCardinality(String),
-    `entries` Nullable(Int64) CODEC(T64, LZ4),
-    `exits` Nullable(Int64) CODEC(T64, LZ4),
-    `in_park` Nullable(Int64) CODEC(T64, LZ4),
+    `entries` Nullable(Int64),
+    `exits` Nullable(Int64),
+    `in_park` Nullable(Int64),
     `source` LowCardinality(Nullable(String)),
     INDEX _version_range _version TYPE minmax GRANULARITY 1
 )
@@ -262,27 +262,27 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`tourism_flow_history`
 (
-    `_version` UInt64 CODEC(Delta, LZ4),
+    `_version` UInt64,
     `_deleted` UInt8,
     `_agency` LowCardinality(String),
     `_client` LowCardinality(String),
-    `_submission` UInt32 CODEC(Delta, LZ4),
-    `_row` UInt32 CODEC(Delta, LZ4),
-    `_received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
+    `_submission` UInt32,
+    `_row` UInt32,
+    `_received_at` DateTime64(3, 'UTC'),
     `spot_id` LowCardinality(String),
-    `observed_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4),
-    `interval_minutes` Int64 CODEC(T64, LZ4),
+    `observed_at` DateTime64(3, 'UTC'),
+    `interval_minutes` Int64,
     `region` LowCardinality(String),
-    `entries` Nullable(Int64) CODEC(T64, LZ4),
-    `exits` Nullable(Int64) CODEC(T64, LZ4),
-    `in_park` Nullable(Int64) CODEC(T64, LZ4),
+    `entries` Nullable(Int64),
+    `exits` Nullable(Int64),
+    `in_park` Nullable(Int64),
     `source` LowCardinality(Nullable(String))
 )
 ENGINE = Distributed(`gov`, `zida`, `tourism_flow_history_local`, cityHash64(`spot_id`, `observed_at`, `interval_minutes`));
 
 CREATE TABLE IF NOT EXISTS `zida`.`submissions_local`
 (
-    `seq` UInt64 CODEC(Delta, LZ4),
+    `seq` UInt64,
     `idx` UInt32,
     `dataset` LowCardinality(String),
     `contract_version` LowCardinality(String),
@@ -297,7 +297,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`submissions_local`
     `sha256` String,
     `reason` String,
     `bytes` UInt64,
-    `received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4)
+    `received_at` DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree()
 ORDER BY (`seq`, `idx`)
@@ -305,7 +305,7 @@ SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partitio
 
 CREATE TABLE IF NOT EXISTS `zida`.`submissions`
 (
-    `seq` UInt64 CODEC(Delta, LZ4),
+    `seq` UInt64,
     `idx` UInt32,
     `dataset` LowCardinality(String),
     `contract_version` LowCardinality(String),
@@ -320,7 +320,7 @@ CREATE TABLE IF NOT EXISTS `zida`.`submissions`
     `sha256` String,
     `reason` String,
     `bytes` UInt64,
-    `received_at` DateTime64(3, 'UTC') CODEC(DoubleDelta, LZ4)
+    `received_at` DateTime64(3, 'UTC')
 )
 ENGINE = Distributed(`gov`, `zida`, `submissions_local`, cityHash64(`seq`));
 
@@ -328,6 +328,6 @@ ALTER TABLE `zida`.`tourism_flow_local` ADD COLUMN IF NOT EXISTS `weather` Nulla
 
 ALTER TABLE `zida`.`tourism_flow` ADD COLUMN IF NOT EXISTS `weather` Nullable(String);
 
-ALTER TABLE `zida`.`tourism_flow_local` MODIFY COLUMN `entries` Nullable(Int64) CODEC(T64, LZ4);
+ALTER TABLE `zida`.`tourism_flow_local` MODIFY COLUMN `entries` Nullable(Int64);
 
-ALTER TABLE `zida`.`tourism_flow` MODIFY COLUMN `entries` Nullable(Int64) CODEC(T64, LZ4);
+ALTER TABLE `zida`.`tourism_flow` MODIFY COLUMN `entries` Nullable(Int64);

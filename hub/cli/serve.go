@@ -102,14 +102,14 @@ func runHub(ctx context.Context, cfg *hub.Config, started func(context.Context, 
 	return runErr
 }
 
-// boundMemory lets the collector run a quarter as often as by default: a hub
+// boundMemory lets the collector run a third as often as by default: a hub
 // keeps little and makes much. The limit keeps it below 512 MiB resident, whatever
 // the load. GOGC and GOMEMLIMIT have precedence.
 func boundMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(400)
+		debug.SetGCPercent(300)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(384 << 20)
+		debug.SetMemoryLimit(320 << 20)
 	}
 }

@@ -31,7 +31,7 @@ var errBehind = errors.New("journal: another block was there first")
 // looks which block is there, and tries again until it knows.
 func (j *Journal) append(ctx context.Context, b *Block, subject string, frame []byte) error {
 	for attempt := 0; ; attempt++ {
-		ack, err := j.js.Publish(ctx, subject, frame, jetstream.WithExpectLastSequence(b.Sequence-1))
+		ack, err := j.publish(ctx, subject, frame, b.Sequence-1)
 		switch {
 		case err == nil && ack.Sequence == b.Sequence:
 			return nil
@@ -66,6 +66,48 @@ func (j *Journal) append(ctx context.Context, b *Block, subject string, frame []
 	}
 }
 
+// answerTime bounds one request to a cluster. One that has just lost a server
+// drops requests while it chooses a leader, so they are asked again.
+const answerTime = 3 * time.Second
+
+// ask makes a request that changes nothing, again and again until it is answered
+// or ctx ends.
+func (j *Journal) ask(ctx context.Context, request func(context.Context) error) error {
+	if j.Embedded() {
+		return request(ctx)
+	}
+	for {
+		try, cancel := context.WithTimeout(ctx, answerTime)
+		err := request(try)
+		cancel()
+		var answer *jetstream.APIError
+		if err == nil || errors.Is(err, jetstream.ErrMsgNotFound) || errors.As(err, &answer) && answer.Code < 500 {
+			return err
+		}
+		if !pause(ctx, 100*time.Millisecond) {
+			return err
+		}
+	}
+}
+
+func (j *Journal) publish(ctx context.Context, subject string, frame []byte, after uint64) (*jetstream.PubAck, error) {
+	if !j.Embedded() {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, answerTime)
+		defer cancel()
+	}
+	return j.js.Publish(ctx, subject, frame, jetstream.WithExpectLastSequence(after))
+}
+
+// info reads the journal's stream, the newest there is.
+func (j *Journal) info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (info *jetstream.StreamInfo, err error) {
+	err = j.ask(ctx, func(ctx context.Context) (err error) {
+		info, err = j.main.Info(ctx, opts...)
+		return err
+	})
+	return info, err
+}
+
 // pause waits, and tells whether the context is still alive.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
@@ -86,7 +128,11 @@ func (j *Journal) Read(ctx context.Context, sequence uint64) (*Block, error) {
 	if sequence == 0 {
 		return nil, ErrNoBlock
 	}
-	m, err := j.main.GetMsg(ctx, sequence)
+	var m *jetstream.RawStreamMsg
+	err := j.ask(ctx, func(ctx context.Context) (err error) {
+		m, err = j.main.GetMsg(ctx, sequence)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return nil, ErrNoBlock
 	}
@@ -121,20 +167,25 @@ const (
 // first) or from an instant (when since is not zero) up to the present end, in
 // order, and returns the last sequence of the journal at its beginning.
 func (j *Journal) Replay(ctx context.Context, class Class, from uint64, since time.Time, fn func(*Block) error) (uint64, error) {
-	info, err := j.main.Info(ctx)
+	info, err := j.info(ctx, jetstream.WithSubjectFilter(subjectAll))
 	if err != nil {
 		return 0, fmt.Errorf("journal: replay: %w", err)
 	}
 	last := info.State.LastSeq
-	if info.State.Msgs == 0 || from > last {
+	// How many blocks there must be, and where they must end: a cluster without a
+	// leader answers with nothing, which must not pass for the end.
+	expected := uint64(0)
+	if info.State.Msgs == 0 || from > last || !since.IsZero() && info.State.LastTime.Before(since) {
 		return last, nil
 	}
 	cfg := jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverAllPolicy}
 	switch class {
 	case Lists:
 		cfg.FilterSubjects = []string{subjectList}
+		expected = info.State.Subjects[subjectList]
 	case Bulk:
 		cfg.FilterSubjects = []string{subjectBulk, subjectList}
+		expected = info.State.Subjects[subjectBulk] + info.State.Subjects[subjectList]
 	}
 	if from > 0 {
 		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverByStartSequencePolicy, from
@@ -145,6 +196,7 @@ func (j *Journal) Replay(ctx context.Context, class Class, from uint64, since ti
 	if err != nil {
 		return last, fmt.Errorf("journal: replay: %w", err)
 	}
+	reached, seen := uint64(0), uint64(0)
 	for {
 		batch, err := c.FetchNoWait(256)
 		if err != nil {
@@ -167,12 +219,17 @@ func (j *Journal) Replay(ctx context.Context, class Class, from uint64, since ti
 			if err := fn(b); err != nil {
 				return last, err
 			}
+			reached, seen = b.Sequence, seen+1
 		}
 		if err := batch.Error(); err != nil && ctx.Err() != nil {
 			return last, fmt.Errorf("journal: replay: %w", err)
 		}
-		if n == 0 {
-			return last, ctx.Err()
+		switch {
+		case n > 0:
+		case class == All && reached == last, class != All && seen >= expected:
+			return last, nil
+		case !pause(ctx, 50*time.Millisecond):
+			return last, fmt.Errorf("journal: replay stopped at %d of %d: %w", reached, last, ctx.Err())
 		}
 	}
 }

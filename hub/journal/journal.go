@@ -34,6 +34,7 @@ const (
 	subjectBlock = "zida.journal.block"
 	subjectList  = "zida.journal.list"
 	subjectBulk  = "zida.journal.bulk"
+	subjectAll   = "zida.journal.>"
 	subjectStage = "zida.stage."
 	subjectState = "zida.state."
 )
@@ -237,7 +238,7 @@ func (j *Journal) Embedded() bool { return j.opts.URL == "" }
 
 // Last returns the sequence of the newest block, 0 when there is none yet.
 func (j *Journal) Last(ctx context.Context) (uint64, error) {
-	i, err := j.main.Info(ctx)
+	i, err := j.info(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("journal: %w", err)
 	}

@@ -9,7 +9,10 @@ import (
 
 // native builds the columns that the writer itself adds, in ClickHouse's Native
 // format: name, type, then the column's data.
-type native struct{ b []byte }
+type native struct {
+	b []byte
+	w *compress.Writer
+}
 
 func (n *native) begin(columns, rows int) {
 	n.b = binary.AppendUvarint(n.b[:0], uint64(columns))
@@ -86,11 +89,14 @@ func (n *native) lowCardinality(name string, runs []run) {
 }
 
 // frame compresses what was built into one frame of its own, with the method of
-// the journalled frames: ClickHouse takes one method a stream.
+// the journalled frames: ClickHouse takes one method a stream. The frame is valid
+// until the next call.
 func (n *native) frame() ([]byte, error) {
-	w := compress.NewWriter(compress.LevelZero, compress.LZ4)
-	if err := w.Compress(n.b); err != nil {
+	if n.w == nil {
+		n.w = compress.NewWriter(compress.LevelZero, compress.LZ4)
+	}
+	if err := n.w.Compress(n.b); err != nil {
 		return nil, fmt.Errorf("writer: compress: %w", err)
 	}
-	return w.Data, nil
+	return n.w.Data, nil
 }

@@ -258,8 +258,7 @@ var SubmissionColumns = []string{
 }
 
 // submissionRows lists the blocks' submissions as one Native block.
-func submissionRows(blocks []*journal.Block) ([]byte, error) {
-	var n native
+func submissionRows(n *native, blocks []*journal.Block) ([]byte, error) {
 	var subs []*journal.Submission
 	var at []*journal.Block
 	var idx []int

@@ -4,6 +4,7 @@
 package writer
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -61,6 +62,8 @@ type Writer struct {
 	mu      sync.Mutex
 	moved   chan struct{} // closed and replaced when the floor moves
 	once    sync.Once
+
+	submissions native // reused from round to round
 
 	written journal.Delivery // the newest block that was written and not acknowledged yet
 	synced  time.Time        // when blocks were last acknowledged
@@ -444,11 +447,11 @@ func (w *Writer) write(blocks []*journal.Block) error {
 	if w.o.Submissions == nil {
 		return nil
 	}
-	body, err := submissionRows(blocks)
+	body, err := submissionRows(&w.submissions, blocks)
 	if err != nil {
 		return err
 	}
-	return w.o.Submissions(w.ctx, strings.NewReader(string(body)))
+	return w.o.Submissions(w.ctx, bytes.NewReader(body))
 }
 
 func (b batch) halves() []batch {
