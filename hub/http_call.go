@@ -112,7 +112,9 @@ func (b *progressBody) Read(p []byte) (int, error) {
 	if b.done {
 		return 0, io.EOF
 	}
-	if now := time.Now(); now.Sub(b.set) >= b.progress/4 {
+	// The first read is under the server's own deadline for headers and the start
+	// of the body, which is all that a small push needs.
+	if now := time.Now(); b.got > 0 && now.Sub(b.set) >= b.progress/4 {
 		if err := b.call.control().SetReadDeadline(now.Add(b.progress)); err == nil {
 			b.set = now
 		}

@@ -66,9 +66,12 @@ func (s *shell) listen(handler http.Handler) (*server, error) {
 func (v *server) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
 		Handler:           handler,
+		// Equal, so that net/http sets one deadline a request and not two.
 		ReadHeaderTimeout: v.conf.HeaderTimeout,
-		// The read deadline of a body moves with its bytes (progressBody); the
-		// write deadline starts here and moves with the answer's (call.Write).
+		ReadTimeout:       v.conf.HeaderTimeout,
+		// From its second read on the read deadline of a body moves with its bytes
+		// (progressBody); the write deadline starts here and moves with the answer's
+		// (call.Write).
 		WriteTimeout:   v.conf.WriteProgress,
 		IdleTimeout:    v.conf.IdleTimeout,
 		MaxHeaderBytes: maxHeaderBytes,

@@ -68,8 +68,16 @@ func (s *HashSet) split() {
 	}
 }
 
+// roomy is the size of a shard up to which speed is worth its memory: it doubles,
+// and stays three quarters full at most. The 256 shards together are 64 MiB then.
+const roomy = 1 << 15
+
 func (t *hashShard) add(h uint64) bool {
-	if t.n*8 >= len(t.slots)*7 {
+	full := len(t.slots) / 8 * 7
+	if len(t.slots) <= roomy {
+		full = len(t.slots) / 4 * 3
+	}
+	if t.n >= full {
 		t.grow()
 	}
 	if !t.put(h) {
@@ -97,7 +105,11 @@ func (t *hashShard) put(h uint64) bool {
 
 func (t *hashShard) grow() {
 	old := t.slots
-	t.slots = make([]uint64, max(firstSlots, len(old)+len(old)/2))
+	size := len(old) + len(old)/2
+	if len(old) < roomy {
+		size = 2 * len(old)
+	}
+	t.slots = make([]uint64, max(firstSlots, size))
 	for _, h := range old {
 		if h != 0 {
 			t.put(h)

@@ -283,6 +283,7 @@ func (w *Writer) round(round []journal.Delivery) bool {
 		}
 		blocks = append(blocks, round[i].Block)
 	}
+	began := time.Now()
 	for attempt := 0; ; attempt++ {
 		err := w.write(blocks)
 		if err == nil {
@@ -302,6 +303,7 @@ func (w *Writer) round(round []journal.Delivery) bool {
 		}
 	}
 	w.trouble.Store(nil)
+	w.log.Debug("written", "blocks", len(blocks), "last", round[len(round)-1].Sequence, "took_ms", time.Since(began).Milliseconds())
 	w.acknowledge(round)
 	w.forget(blocks)
 	if w.o.Journal.Embedded() {
@@ -424,16 +426,20 @@ func batches(blocks []*journal.Block) []batch {
 	return out
 }
 
-// splitRows is the size from which a batch goes as two INSERTs side by side.
-const splitRows = 200_000
+// A batch of splitRows or more goes as several INSERTs side by side, since the
+// server reads, sorts and writes each on its own.
+const (
+	splitRows = 200_000
+	inserts   = 2
+)
 
 // write sends all rows of the blocks, then the list of their submissions.
 func (w *Writer) write(blocks []*journal.Block) error {
 	g, ctx := errgroup.WithContext(w.ctx)
-	g.SetLimit(2)
+	g.SetLimit(inserts)
 	for _, b := range batches(blocks) {
-		for _, half := range b.halves() {
-			g.Go(func() error { return w.insert(ctx, half) })
+		for _, piece := range b.split() {
+			g.Go(func() error { return w.insert(ctx, piece) })
 		}
 	}
 	if err := g.Wait(); err != nil {
@@ -454,18 +460,18 @@ func (w *Writer) write(blocks []*journal.Block) error {
 	return w.o.Submissions(w.ctx, bytes.NewReader(body))
 }
 
-func (b batch) halves() []batch {
-	if b.rows < splitRows || len(b.sets) < 2 {
+// split cuts a large batch into inserts of about equal size.
+func (b batch) split() []batch {
+	if b.rows < splitRows || len(b.sets) < inserts {
 		return []batch{b}
 	}
-	rows, i := 0, 0
-	for i < len(b.sets)-1 && rows < b.rows/2 {
-		rows += b.sets[i].rows
-		i++
+	var out []batch
+	for k := range inserts {
+		piece := b
+		piece.sets = b.sets[k*len(b.sets)/inserts : (k+1)*len(b.sets)/inserts]
+		out = append(out, piece)
 	}
-	first, second := b, b
-	first.sets, second.sets = b.sets[:i], b.sets[i:]
-	return []batch{first, second}
+	return out
 }
 
 func (w *Writer) insert(ctx context.Context, b batch) error {
