@@ -2,7 +2,7 @@ package schemas
 
 import "math/bits"
 
-// HashSet is a set of 64-bit hashes at about 11 bytes an entry, to count which keys
+// HashSet is a set of 64-bit hashes at 11 to 21 bytes an entry, to count which keys
 // of a submission came before. The zero value is ready. Up to splitAt entries it is
 // one table; then it splits into shards that grow on their own, so that growing
 // never needs twice the memory of the whole.
