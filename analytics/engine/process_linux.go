@@ -53,4 +53,4 @@ func machineMemory() int64 {
 
 // stepBack lets the hub go first where both want the processor: a push waits for an answer, a merge does not. The library's threads
 // inherit it from the calling one.
-func stepBack() { _ = unix.Setpriority(unix.PRIO_PROCESS, 0, 5) }
+func stepBack() { _ = unix.Setpriority(unix.PRIO_PROCESS, 0, 10) }

@@ -102,12 +102,12 @@ func runHub(ctx context.Context, cfg *hub.Config, started func(context.Context, 
 	return runErr
 }
 
-// boundMemory lets the collector run a third as often as by default: a hub
+// boundMemory lets the collector run a sixth as often as by default: a hub
 // keeps little and makes much. The limit keeps it below 512 MiB resident, whatever
 // the load. GOGC and GOMEMLIMIT have precedence.
 func boundMemory() {
 	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(300)
+		debug.SetGCPercent(600)
 	}
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(320 << 20)

@@ -56,9 +56,13 @@ func (n *native) lowCardinality(name string, runs []run) {
 	n.head(name, "LowCardinality(String)")
 	// Entry 0 is the type's default, as the server writes it itself.
 	values, index := []string{""}, map[string]uint32{"": 0}
-	rows := 0
+	rows, last := 0, ""
 	for _, r := range runs {
 		rows += r.rows
+		if r.value == last { // neighbours are mostly alike
+			continue
+		}
+		last = r.value
 		if _, ok := index[r.value]; !ok {
 			index[r.value] = uint32(len(values))
 			values = append(values, r.value)
@@ -76,8 +80,12 @@ func (n *native) lowCardinality(name string, runs []run) {
 		n.text(v)
 	}
 	n.u64(uint64(rows))
+	k := uint32(0)
+	last = ""
 	for _, r := range runs {
-		k := index[r.value]
+		if r.value != last {
+			k, last = index[r.value], r.value
+		}
 		for range r.rows {
 			if wide {
 				n.u32(k)
