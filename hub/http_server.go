@@ -65,7 +65,7 @@ func (s *shell) listen(handler http.Handler) (*server, error) {
 
 func (v *server) newServer(handler http.Handler) *http.Server {
 	return &http.Server{
-		Handler:           handler,
+		Handler: handler,
 		// Equal, so that net/http sets one deadline a request and not two.
 		ReadHeaderTimeout: v.conf.HeaderTimeout,
 		ReadTimeout:       v.conf.HeaderTimeout,

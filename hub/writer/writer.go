@@ -134,14 +134,14 @@ func (w *Writer) Wait(ctx context.Context, sequence uint64) error {
 func (w *Writer) follow(first *Writer, sequence uint64) bool {
 	ctx, cancel := context.WithCancel(w.ctx)
 	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- first.Wait(ctx, sequence) }()
+	done := make(chan bool, 1)
+	go func() { done <- first.Wait(ctx, sequence) == nil }()
 	select {
-	case err := <-done:
-		return err == nil
+	case reached := <-done:
+		return reached
 	case <-w.stop:
 		cancel()
-		<-done
+		<-done // the waiter has ended; what it says is of no matter any more
 		return false
 	}
 }
