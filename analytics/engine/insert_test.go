@@ -43,7 +43,9 @@ func TestInsertKeepsItsConnection(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if after := connections(); after > before {
+	// The pools may open one of their few in between, and the server counts a closed
+	// one for a moment; one an insert would be fifty.
+	if after := connections(); after > before+insertConnections {
 		t.Errorf("%d HTTP connections after 50 inserts in a row, %d before", after, before)
 	}
 }
