@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"slices"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -106,6 +107,11 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 	if c.Request.URL.RawQuery == "" {
 		return nil
 	}
+	for name := range c.Request.URL.Query() {
+		if !slices.Contains(pushParameters, name) { // a dry_run that is misspelt must not write
+			return badParam(name, "unknown_field", "", "没有参数 "+name+"；可用 mode、dry_run、wait、lang", "There is no parameter "+name+"; there are mode, dry_run, wait and lang")
+		}
+	}
 	switch mode := c.Query("mode"); mode {
 	case "", "atomic":
 	case "partial":
@@ -129,6 +135,9 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 	}
 	return nil
 }
+
+// pushParameters are what the query string of a push may hold.
+var pushParameters = []string{"mode", "dry_run", "wait", "lang"}
 
 // saneKey takes what an HTTP header can carry without doubt: 1 to 255 visible
 // ASCII characters.
@@ -259,6 +268,7 @@ func (h *Hub) check(p *push, body []byte) (*checked, error) {
 	if err := readHeader(ch, p, &opt); err != nil {
 		return k, err
 	}
+	k.lines = opt.Header.Lines
 	opt.Unique = p.ds.plan.Unique()
 	for {
 		chunk, err := ch.Next()

@@ -30,8 +30,14 @@ func (h *Hub) answerPush(c *gin.Context, p *push, w *journal.Pending, k *checked
 		return
 	}
 	r := receipt.For(b, index)
-	if twin == nil && p.partial {
-		lang := languageOf(c.Request)
+	lang := languageOf(c.Request)
+	if twin != nil { // its errors are in the journal; those of a staged one at …/errors
+		page := rejectPage{lang: lang, limit: int(h.conf.MaxErrors)}
+		page.add(b.Submissions[index].Rejects)
+		for _, q := range page.out {
+			r.Errors = append(r.Errors, schemas.RowError{Row: q.Row, Field: q.Field, Code: q.Code, Message: q.Message, Value: q.Value})
+		}
+	} else if p.partial {
 		for i := range k.errors {
 			r.Errors = append(r.Errors, k.errors[i].In(lang))
 		}

@@ -129,6 +129,7 @@ func (l *large) read(ctx context.Context, body io.Reader) error {
 		if err := readHeader(ch, l.p, &l.opt); err != nil {
 			return err
 		}
+		l.k.lines = l.opt.Header.Lines
 	}
 	workers := min(runtime.GOMAXPROCS(0), 8)
 	work := make(chan *piece, workers)

@@ -130,6 +130,7 @@ func (c *Chunker) Header(p *Plan) (*CSVHeader, []RowError) {
 			return nil, errs
 		}
 		c.comma = header.comma
+		header.Lines = max(1, bytes.Count(buf[:end], []byte("\n")))
 		c.rest = append([]byte(nil), buf[end:]...)
 		c.Recycle(buf)
 		return header, nil

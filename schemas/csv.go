@@ -11,6 +11,7 @@ import (
 type CSVHeader struct {
 	Names   []string // as they stand in the file
 	Ignored []int    // 1-based columns without a heading; their cells are passed over
+	Lines   int      // lines it takes, with the empty ones before it
 	fields  []int    // the field of each column, -1 where ignored
 	comma   byte
 }

@@ -219,9 +219,5 @@ func (s *session) readReceipt(file string) (*schemas.Receipt, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &schemas.Receipt{}
-	if err := json.Unmarshal(data, r); err != nil {
-		return nil, fmt.Errorf("is not a receipt in JSON: %w", err)
-	}
-	return r, nil
+	return schemas.ParseReceipt(data)
 }
