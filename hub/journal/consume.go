@@ -28,7 +28,6 @@ type Delivery struct {
 	Block    *Block
 	Bytes    int
 	Err      error
-	Again    bool // delivered before
 	msg      jetstream.Msg
 }
 
@@ -38,9 +37,6 @@ func (d *Delivery) Ack(ctx context.Context) error { return d.msg.DoubleAck(ctx) 
 
 // InProgress asks for more time.
 func (d *Delivery) InProgress() { _ = d.msg.InProgress() }
-
-// Retry hands the block back, to be delivered again after a while.
-func (d *Delivery) Retry(after time.Duration) { _ = d.msg.NakWithDelay(after) }
 
 // ConsumerOptions bound what a consumer holds at once.
 type ConsumerOptions struct {
@@ -131,7 +127,7 @@ func (w *Consumer) pump() {
 		if err != nil {
 			continue
 		}
-		d := Delivery{Sequence: md.Sequence.Stream, Bytes: len(m.Data()), Again: md.NumDelivered > 1, msg: m}
+		d := Delivery{Sequence: md.Sequence.Stream, Bytes: len(m.Data()), msg: m}
 		d.Block, d.Err = blockAt(m.Data(), d.Sequence)
 		w.msgs <- d
 	}
