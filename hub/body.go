@@ -202,6 +202,12 @@ func (b *body) problem(err error) error {
 	case b.encoded != "" && b.wire != nil && b.wire.done && errors.Is(err, io.ErrUnexpectedEOF):
 		return refuse("body-incomplete", b.encoded+" 数据在中途截断，未接收任何记录；请检查文件后重新推送",
 			"The "+b.encoded+" stream is cut short, nothing was taken; check the file and push it again").because(err)
+	case b.encoded == "gzip" && errors.Is(err, gzip.ErrHeader):
+		return refuse("body-corrupt", "请求体不是 gzip 数据，或压缩流之后还有多余内容，未接收任何记录；请核对 Content-Encoding，重新压缩后推送",
+			"The body is not a gzip stream, or something follows the stream; nothing was taken: check Content-Encoding, compress again and push").because(err)
+	case b.encoded == "zstd" && errors.Is(err, zstd.ErrMagicMismatch):
+		return refuse("body-corrupt", "请求体不是 zstd 数据，或压缩流之后还有多余内容，未接收任何记录；请核对 Content-Encoding，重新压缩后推送",
+			"The body is not a zstd stream, or something follows the stream; nothing was taken: check Content-Encoding, compress again and push").because(err)
 	case b.encoded != "" && isCorrupt(err):
 		return refuse("body-corrupt", b.encoded+" 数据已损坏，未接收任何记录；请重新压缩后推送",
 			"The "+b.encoded+" stream is damaged, nothing was taken; compress the file again and push it").because(err)

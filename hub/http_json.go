@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
@@ -54,6 +55,16 @@ func readJSON(c *gin.Context, into any, optional bool) error {
 	if kind != "application/json" && kind != "" {
 		return refuse("unsupported-media-type", "请以 application/json 发送请求体", "Send the body as application/json")
 	}
+	return decodeJSON(data, into)
+}
+
+// decodeJSON decodes one whole JSON value and refuses what a lenient reader would
+// settle by guessing: members given twice or unknown, text after the value, bytes
+// that are not UTF-8.
+func decodeJSON(data []byte, into any) error {
+	if err := plainJSON(data); err != nil {
+		return err
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	d.UseNumber()
@@ -64,6 +75,48 @@ func readJSON(c *gin.Context, into any, optional bool) error {
 		return refuse("invalid-request", "JSON 之后还有多余内容，请只发送一个 JSON 值", "There is more after the JSON value; send exactly one")
 	}
 	return nil
+}
+
+// plainJSON refuses bad UTF-8 and members given twice; other faults are left to the decoder.
+func plainJSON(data []byte) error {
+	if !utf8.Valid(data) {
+		return refuse("invalid-request", "请求体不是 UTF-8，请以 UTF-8 编码发送", "The body is not UTF-8; send it as UTF-8")
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var open []map[string]bool // members seen, one a level; nil for an array
+	name := false              // a member's name comes next
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return nil //nolint:nilerr // the decoder proper names it
+		}
+		switch v := t.(type) {
+		case json.Delim:
+			switch v {
+			case '{':
+				open = append(open, map[string]bool{})
+			case '[':
+				open = append(open, nil)
+			default:
+				open = open[:len(open)-1]
+			}
+		case string:
+			if name {
+				seen := open[len(open)-1]
+				if seen[v] {
+					return badParam(v, "duplicate_field", "", "成员“"+v+"”出现了两次，请只保留一个", "The member “"+v+"” is given twice; keep one")
+				}
+				seen[v] = true
+				name = false
+				continue
+			}
+		}
+		if len(open) == 0 {
+			return nil
+		}
+		name = open[len(open)-1] != nil
+	}
 }
 
 // jsonFault tells where a body is wrong, in words of ours: the library's own

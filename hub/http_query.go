@@ -29,7 +29,10 @@ func (h *Hub) postQuery(c *gin.Context) {
 		h.fail(c, problemFor(err))
 		return
 	}
-	q, err := analytics.ParseQuery(text)
+	var q analytics.Query
+	if err = plainJSON(text); err == nil {
+		q, err = analytics.ParseQuery(text)
+	}
 	h.answerQuery(c, q, err)
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -49,18 +50,37 @@ func (s *shell) listen(handler http.Handler) (*server, error) {
 	}
 	var err error
 	if v.listener, err = net.Listen("tcp", s.conf.Listen); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
+		return nil, bindProblem("listen", err)
 	}
 	if s.conf.MetricsListen != "" {
 		if v.side, err = net.Listen("tcp", s.conf.MetricsListen); err != nil {
 			_ = v.listener.Close()
-			return nil, fmt.Errorf("metrics-listen: %w", err)
+			return nil, bindProblem("metrics-listen", err)
 		}
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", s.metrics.handler)
 		v.metrics = v.newServer(mux)
 	}
 	return v, nil
+}
+
+// bindProblem says what to do about an address that cannot be had.
+func bindProblem(setting string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s: %w; another program (or another zida) has it: stop that one, or choose another port with --%s", setting, err, setting)
+	case errors.Is(err, syscall.EACCES):
+		return fmt.Errorf("%s: %w; ports below 1024 need the right to bind them: choose a higher one with --%s", setting, err, setting)
+	}
+	return fmt.Errorf("%s: %w", setting, err)
+}
+
+// release gives the addresses back when the server never ran.
+func (v *server) release() {
+	_ = v.listener.Close()
+	if v.side != nil {
+		_ = v.side.Close()
+	}
 }
 
 func (v *server) newServer(handler http.Handler) *http.Server {

@@ -58,7 +58,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 	h := &Hub{larges: make(chan struct{}, largeSlots)}
 	h.shell = newShell(&cfg, func(token string) (*auth.Principal, error) { return h.auth.Verify(token) })
 	for _, open := range []func(context.Context) error{
-		h.openData, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openHandler, h.fillLists,
+		h.openData, h.bind, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openHandler, h.fillLists,
 	} {
 		if err := open(ctx); err != nil {
 			h.Close(context.Background())
@@ -166,16 +166,24 @@ func (h *Hub) dropOrphans(ctx context.Context) error {
 	return err
 }
 
-// openServer binds the address, which the issuer's name may be made from; the
-// handler comes later.
-func (h *Hub) openServer(context.Context) error {
+// bind takes the address before anything large is started: an address that is
+// taken is heard of at once. The issuer's name may be made from it; the handler
+// comes later.
+func (h *Hub) bind(context.Context) error {
 	v, err := h.listen(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { h.serving.ServeHTTP(w, r) }))
 	if err != nil {
 		return err
 	}
 	h.server = v
+	h.onClose(v.release)
+	return nil
+}
+
+// openServer has the server stopped after what answers requests, and before
+// what they need.
+func (h *Hub) openServer(context.Context) error {
 	h.onClose(func() {
-		if err := v.shutdown(context.Background()); err != nil {
+		if err := h.server.shutdown(context.Background()); err != nil {
 			h.slog.Warn("shutdown", "error", err)
 		}
 	})

@@ -9,6 +9,7 @@ import (
 	"io"
 	"mime"
 	"slices"
+	"strconv"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -98,11 +99,11 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 	if err := h.accepting(); err != nil {
 		return err
 	}
-	if key := c.Request.Header.Get("Idempotency-Key"); key != "" {
-		if !saneKey(key) {
+	if keys := c.Request.Header["Idempotency-Key"]; len(keys) > 0 {
+		if len(keys) > 1 || !saneKey(keys[0]) { // an empty one is a variable somebody forgot to fill
 			return refuse("idempotency-key-invalid", "", "")
 		}
-		p.key = keyHash(p.who.ClientID, id, key)
+		p.key = keyHash(p.who.ClientID, id, keys[0])
 	}
 	if c.Request.URL.RawQuery == "" {
 		return nil
@@ -142,7 +143,7 @@ var pushParameters = []string{"mode", "dry_run", "wait", "lang"}
 // saneKey takes what an HTTP header can carry without doubt: 1 to 255 visible
 // ASCII characters.
 func saneKey(key string) bool {
-	if len(key) > 255 {
+	if key == "" || len(key) > 255 {
 		return false
 	}
 	for i := range len(key) {
@@ -403,7 +404,15 @@ func (h *Hub) verdict(p *push, k *checked) error {
 func invalidRecords(errs []schemas.RowError, count int) error {
 	return refuse("validation-failed",
 		fmt.Sprintf("有 %d 处错误，未接收任何记录；请按 errors 逐条改正后重新推送", count),
-		fmt.Sprintf("%d errors, nothing was taken; mend what errors lists and push again", count)).rows(errs).with("error_count", count)
+		counted(count, "error")+", nothing was taken; mend what errors lists and push again").rows(errs).with("error_count", count)
+}
+
+// counted is a number with its noun.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return strconv.Itoa(n) + " " + noun + "s"
 }
 
 // bodyProblem names what is wrong with a body whose records cannot be told apart.

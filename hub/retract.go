@@ -43,10 +43,8 @@ func (h *Hub) retractRecords(c *gin.Context) {
 		Reason string          `json:"reason"`
 		Keys   json.RawMessage `json:"keys"`
 	}
-	d := json.NewDecoder(strings.NewReader(string(text)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&request); err != nil {
-		h.fail(c, jsonFault(err))
+	if err := decodeJSON(text, &request); err != nil {
+		h.fail(c, err)
 		return
 	}
 	reason := strings.TrimSpace(request.Reason)

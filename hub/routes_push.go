@@ -25,7 +25,8 @@ var (
 	paramCursor  = param{name: "cursor", in: "query", schema: text1, example: "MTIzNA", zh: "上一页给出的 next_cursor", en: "next_cursor of the page before"}
 	paramIdem    = param{name: "Idempotency-Key", in: "header", schema: schema{"type": "string", "minLength": 1, "maxLength": 255}, example: "flow-2026-05-01-10",
 		zh: "重试同一推送时保持不变；保留 7 天，内容不同则 422", en: "the same for every retry of one push; kept 7 days, another body under it is 422"}
-	paramDry = param{name: "dry_run", in: "query", schema: boolean, example: true, zh: "只检查，不接收", en: "check only, take nothing"}
+	paramWait = param{name: "wait", in: "query", schema: oneWord("visible"), example: "visible", zh: "等到可查询再应答，过久则 202", en: "answer once queries see it; 202 when that takes too long"}
+	paramDry  = param{name: "dry_run", in: "query", schema: boolean, example: true, zh: "只检查，不接收", en: "check only, take nothing"}
 
 	pushProblems = []string{"unknown-dataset", "invalid-request", "malformed-body", "body-empty", "body-corrupt", "body-too-large", "decompression-bomb",
 		"record-too-large", "too-many-rows", "unsupported-encoding", "unsupported-media-type", "validation-failed", "region-not-allowed",
@@ -54,7 +55,7 @@ func (h *Hub) pushRoutes() []route {
 			params: []param{paramDataset, paramIdem,
 				{name: "mode", in: "query", schema: oneWord("atomic", "partial"), example: "atomic", zh: "接收方式", en: "all or nothing, or the good records"},
 				paramDry,
-				{name: "wait", in: "query", schema: oneWord("visible"), example: "visible", zh: "等到可查询再应答，过久则 202", en: "answer once queries see it; 202 when that takes too long"},
+				paramWait,
 				{name: "Content-Encoding", in: "header", schema: oneWord("identity", "gzip", "zstd"), example: "gzip", zh: "压缩方式", en: "how the body is compressed"}},
 			body: records,
 			answers: []answer{
@@ -65,13 +66,13 @@ func (h *Hub) pushRoutes() []route {
 			maxBody: h.conf.BodyWire,
 			quota:   pushQuota,
 			zh:      text{"撤回记录", "给出要撤回记录的主键与事由。撤回也是一次提交，历史仍可按 as_of 查询。"},
-			en:      text{"Retract records", "Gives the keys to retract, and why. A retraction is a submission like any other; as_of still answers with what was."},
-			params:  []param{paramDataset, paramIdem, paramDry},
+			en:      text{"Retract records", "Gives the keys to retract, and why. A retraction is a submission like any other; as_of still answers with what was. A key that no record has is taken, too, and changes no figure."},
+			params:  []param{paramDataset, paramIdem, paramDry, paramWait},
 			body: jsonOf(object("reason keys", map[string]schema{"reason": {"type": "string", "minLength": 1, "maxLength": 500}, "keys": list(schema{"type": "object"})}),
 				map[string]any{"reason": "闸机重复计数", "keys": []any{map[string]any{"spot_id": "512021-S99", "observed_at": "2026-05-01T10:00:00+08:00", "interval_minutes": 60}}}),
 			answers: []answer{
 				{status: http.StatusAccepted, zh: "已落盘，附回执", en: "Durable, with its receipt", headers: []string{"Location"}, media: receipt},
-				{status: http.StatusOK, zh: "仅作检查（dry_run）", en: "Only checked (dry_run)", media: receipt}},
+				{status: http.StatusOK, zh: "已可查询（wait=visible），或仅作检查（dry_run）", en: "Visible to queries (wait=visible), or only checked (dry_run)", media: receipt}},
 			problems: pushProblems},
 		{method: http.MethodGet, path: "/v1/submissions", name: "listSubmissions", group: "push", needs: needToken, handle: h.listSubmissions,
 			zh: text{"列出提交", "本机构的提交，新的在前；audit 权限可见全部。"}, en: text{"List submissions", "Those of the caller's agency, newest first; with audit, all."},

@@ -17,6 +17,7 @@ import (
 // and a row is still visible well within a second.
 const (
 	currentInterval = 500 * time.Millisecond
+	currentBusy     = 1500 * time.Millisecond
 	historyInterval = 3 * time.Second
 )
 
@@ -39,7 +40,9 @@ func (h *Hub) openWriters(ctx context.Context) error {
 		h.behind.Store(true)
 	}
 	var err error
-	if h.current, err = writer.Start(ctx, h.writerOptions("current", false, currentInterval)); err != nil {
+	now := h.writerOptions("current", false, currentInterval)
+	now.Busy = currentBusy
+	if h.current, err = writer.Start(ctx, now); err != nil {
 		return err
 	}
 	h.onClose(func() { h.closeWriter(h.current) })

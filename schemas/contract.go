@@ -91,8 +91,8 @@ type Property struct {
 	// (zidaListAttribute), such as ticket_reporting=daily.
 	ListAttr, ListAttrValue string
 	Enum                    []string // allowed values
-	// Period, for a string that names a period of time: PeriodMonth (YYYY-MM) or
-	// PeriodAny (YYYY, YYYY-Qn or YYYY-MM); "" for every other property.
+	// Period is the kind of period that a string names, such as PeriodMonth; "" for
+	// every other property.
 	Period         string
 	Default        string // text form, used when the field is absent; "": none
 	LowCardinality bool

@@ -9,14 +9,20 @@ import (
 
 // The kinds of period that zidaPeriod can name.
 const (
-	PeriodMonth = "month"  // YYYY-MM
-	PeriodAny   = "period" // YYYY, YYYY-Qn or YYYY-MM
+	PeriodMonth   = "month"   // YYYY-MM
+	PeriodQuarter = "quarter" // YYYY-Qn
+	PeriodHalf    = "half"    // YYYY-Hn
+	PeriodYear    = "year"    // YYYY
+	PeriodAny     = "period"  // YYYY, YYYY-Hn, YYYY-Qn or YYYY-MM
 )
 
 // A period's pattern, used where the contract gives none of its own.
 var periodPatterns = map[string]string{
-	PeriodMonth: `^[0-9]{4}-(0[1-9]|1[0-2])$`,
-	PeriodAny:   `^[0-9]{4}(-Q[1-4]|-(0[1-9]|1[0-2]))?$`,
+	PeriodMonth:   `^[0-9]{4}-(0[1-9]|1[0-2])$`,
+	PeriodQuarter: `^[0-9]{4}-Q[1-4]$`,
+	PeriodHalf:    `^[0-9]{4}-H[12]$`,
+	PeriodYear:    `^[0-9]{4}$`,
+	PeriodAny:     `^[0-9]{4}(-Q[1-4]|-H[12]|-(0[1-9]|1[0-2]))?$`,
 }
 
 // maxDecimal is the widest exact decimal, that of ClickHouse's Decimal128.
@@ -132,7 +138,7 @@ func (b *contractBuilder) propertyCustoms(path string, s *odcsProperty, p *Prope
 	}
 	b.codeList(path, attribute, p)
 	if p.Period != "" && (periodPatterns[p.Period] == "" || p.Type != TypeString) {
-		b.fail(path+".zidaPeriod", fmt.Sprintf("is %q on a %s", p.Period, p.Type), "write month or period, on a string")
+		b.fail(path+".zidaPeriod", fmt.Sprintf("is %q on a %s", p.Period, p.Type), "write year, half, quarter, month or period, on a string")
 	}
 	if p.LowCardinality && p.Type != TypeString {
 		b.fail(path+".zidaLowCardinality", "is on a "+p.Type.String(), "only strings can be dictionary-coded; leave it out")

@@ -32,6 +32,26 @@ func (t *Tree) Root() [32]byte {
 	return t.levels[len(t.levels)-1][0]
 }
 
+// AppendPath appends Path(i) as a JSON array.
+func (t *Tree) AppendPath(dst []byte, i int) []byte {
+	dst = append(dst, '[')
+	for n, level := range t.levels[:len(t.levels)-1] {
+		side, sibling := "r:", i+1
+		if i%2 == 1 {
+			side, sibling = "l:", i-1
+		}
+		if sibling < len(level) {
+			if dst[len(dst)-1] != '[' {
+				dst = append(dst, ',')
+			}
+			dst = append(append(dst, '"'), side...)
+			dst = append(base64.StdEncoding.AppendEncode(dst, t.levels[n][sibling][:]), '"')
+		}
+		i /= 2
+	}
+	return append(dst, ']')
+}
+
 // Path leads from leaf i to the root, in the form of Receipt.Path.
 func (t *Tree) Path(i int) []string {
 	path := make([]string, 0, len(t.levels))

@@ -150,6 +150,9 @@ func elementEnd(s []byte, i int) int {
 func (b *Batch) object(s []byte, i int) int {
 	b.short = false
 	if s[i] != '{' {
+		if bytes.HasPrefix(s[i:], []byte("\xEF\xBB\xBF")) {
+			return b.syntax(s, i, "开头有 UTF-8 字节序标记（BOM）；JSON 不带 BOM，请另存为不带 BOM 的 UTF-8", "the text begins with a byte order mark; JSON has none: save it as UTF-8 without BOM")
+		}
 		return b.syntax(s, i, "记录应是一个 JSON 对象，以 { 开头", "a record must be a JSON object that begins with {")
 	}
 	fields := b.plan.fields
@@ -372,7 +375,7 @@ func (b *Batch) numberValue(f *field, s []byte, i int) int {
 		if s[len(s)-1]-'0' > 9 && numberEnd(append(s[i:len(s):len(s)], '0'), 0) == len(s)-i+1 {
 			return b.cut(s) // such as 1. or -
 		}
-		return b.syntax(s, i, "不是 JSON 数值；不能有前导零、加号或单位", "is not a JSON number; no leading zeros, plus signs or units")
+		return b.syntax(s, i, "不是 JSON 数值；数字之外不能有字母、单位、前导零或加号", "is not a JSON number; digits take no letters, units, leading zeros or plus signs")
 	}
 	switch f.kind {
 	case kindInt, kindDecimal, kindWide, kindFloat:

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -198,7 +199,11 @@ func (s *session) verifyReceipts(files []string, keys schemas.KeySet) error {
 		if err != nil {
 			bad = true
 			if !s.json {
-				s.say("%s: NOT valid: %v", file, err)
+				if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
+					s.say("%s: cannot be read, so nothing is said about it: %v", file, err)
+				} else {
+					s.say("%s: NOT valid: %v", file, err)
+				}
 			}
 		}
 	}

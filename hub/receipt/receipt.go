@@ -4,6 +4,7 @@
 package receipt
 
 import (
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"strconv"
@@ -16,7 +17,12 @@ import (
 // ID is a submission's name: the sequence of its block and its place there, so
 // that it can be found without an index.
 func ID(sequence uint64, index int) string {
-	return strconv.FormatUint(sequence, 10) + "-" + strconv.Itoa(index)
+	return string(AppendID(make([]byte, 0, 24), sequence, index))
+}
+
+// AppendID is ID for a buffer.
+func AppendID(dst []byte, sequence uint64, index int) []byte {
+	return strconv.AppendInt(append(strconv.AppendUint(dst, sequence, 10), '-'), int64(index), 10)
 }
 
 // ParseID reads a submission's name.
@@ -61,6 +67,32 @@ func tree(b *journal.Block) *schemas.Tree {
 		leaves[i] = r.Leaf()
 	}
 	return schemas.NewTree(leaves)
+}
+
+// AppendJSON appends what encoding/json makes of For(b, i), which costs the push
+// path a tenth of its time: all texts in a receipt are the hub's own (ids, hex,
+// base64) and need no escapes. errors is the JSON of Receipt.Errors.
+func AppendJSON(dst []byte, b *journal.Block, i int, errors []byte) []byte {
+	t := b.Tree
+	if t == nil {
+		t = tree(b)
+	}
+	s := &b.Submissions[i]
+	dst = append(dst, `{"submission":"`...)
+	dst = AppendID(dst, b.Sequence, i)
+	dst = append(append(dst, `","dataset":"`...), s.Dataset...)
+	dst = append(append(dst, `","agency":"`...), s.Agency...)
+	dst = strconv.AppendUint(append(dst, `","received":`...), uint64(s.Received), 10)
+	dst = strconv.AppendUint(append(dst, `,"accepted":`...), uint64(s.Accepted), 10)
+	dst = strconv.AppendUint(append(dst, `,"rejected":`...), uint64(s.Rejected), 10)
+	dst = strconv.AppendUint(append(dst, `,"superseded":`...), uint64(s.Superseded), 10)
+	dst = strconv.AppendUint(append(dst, `,"sequence":`...), b.Sequence, 10)
+	dst = hex.AppendEncode(append(dst, `,"sha256":"`...), s.SHA256[:])
+	dst = b.ReceivedAt.AppendFormat(append(dst, `","received_at":"`...), "2006-01-02T15:04:05.000Z07:00")
+	dst = append(append(dst, `","kid":"`...), b.KID...)
+	dst = base64.StdEncoding.AppendEncode(append(dst, `","signature":"`...), b.Signature)
+	dst = t.AppendPath(append(dst, `","path":`...), i)
+	return append(append(append(dst, `,"errors":`...), errors...), '}')
 }
 
 // Seal signs a block's receipts; sign returns the key's id and the signature.

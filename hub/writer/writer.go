@@ -47,6 +47,7 @@ type Options struct {
 	Sync      func() error
 	SyncEvery time.Duration // 0: 30 s
 	Interval  time.Duration // least time between the beginnings of two rounds
+	Busy      time.Duration // the same after a round of many rows of small pushes; 0: Interval
 	MaxRows   int           // of a round; 0: 500,000
 	Logger    *slog.Logger
 }
@@ -181,7 +182,7 @@ func (w *Writer) run() {
 		defer t.Stop()
 		poll = t.C
 	}
-	began := time.Time{}
+	began, interval := time.Time{}, w.o.Interval
 	for {
 		var first journal.Delivery
 		var ok bool
@@ -199,8 +200,11 @@ func (w *Writer) run() {
 		case <-w.ctx.Done():
 			return
 		}
-		round := w.gather(first, began.Add(w.o.Interval))
-		began = time.Now()
+		round := w.gather(first, began.Add(interval))
+		began, interval = time.Now(), w.o.Interval
+		if n := rowsIn(round); n >= busyRows && n < w.o.MaxRows {
+			interval = max(interval, w.o.Busy)
+		}
 		if !w.round(round) {
 			return
 		}
@@ -251,6 +255,17 @@ func (w *Writer) gather(first journal.Delivery, until time.Time) []journal.Deliv
 		}
 	}
 	return round
+}
+
+// busyRows is the size of a round from which on the next one waits longer: each
+// insert has its fixed price, which a hub under load can spend on answers.
+const busyRows = 4096
+
+func rowsIn(round []journal.Delivery) (n int) {
+	for i := range round {
+		n += rowsOf(&round[i])
+	}
+	return n
 }
 
 func rowsOf(d *journal.Delivery) int {
