@@ -50,7 +50,15 @@ type Reader struct {
 	English   bool // labels in English instead of Chinese
 }
 
-func (r *Reader) mayRead(dataset string) bool { return r.CanRead == nil || r.CanRead(dataset) }
+// mayRead asks for every dataset that the one named is made of.
+func (r *Reader) mayRead(dataset string) bool {
+	for _, id := range sources(dataset) {
+		if r.CanRead != nil && !r.CanRead(id) {
+			return false
+		}
+	}
+	return true
+}
 
 // sequenceBits is the width of a row's index in its journal message: version = sequence << 24 | index.
 const sequenceBits = 24
@@ -76,6 +84,9 @@ func (a *Analytics) catalogue() catalogue {
 	all := a.contracts()
 	byID := make(catalogue, len(all))
 	for _, c := range all {
+		byID[c.ID] = c
+	}
+	if c := bookingContract(byID); c != nil {
 		byID[c.ID] = c
 	}
 	return byID

@@ -92,7 +92,8 @@ func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, posi
 // by then, and of all before, as far as history has followed.
 func (a *Analytics) snapshot(ctx context.Context, asOf string, position Position) (snapshot, Tail, error) {
 	if asOf == "" {
-		return snapshot{}, Tail{AsOf: time.Now().In(shanghai).Truncate(time.Second), Watermark: position.Watermark}, nil
+		now := time.Now().In(shanghai).Truncate(time.Second)
+		return snapshot{moment: now}, Tail{AsOf: now, Watermark: position.Watermark}, nil
 	}
 	t, ok := parseTime(asOf)
 	if !ok {
@@ -105,7 +106,7 @@ func (a *Analytics) snapshot(ctx context.Context, asOf string, position Position
 		return snapshot{}, Tail{}, fmt.Errorf("sequence as of %s: %w", asOf, explain(err))
 	}
 	sequence = min(sequence, position.HistoryWatermark)
-	return snapshot{asOf: true, before: versionsBefore(sequence)}, Tail{AsOf: t, Watermark: sequence}, nil
+	return snapshot{asOf: true, before: versionsBefore(sequence), moment: t}, Tail{AsOf: t, Watermark: sequence}, nil
 }
 
 // boundedAnswer is the most rows that ClickHouse holds back until its query has ended:

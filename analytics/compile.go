@@ -103,6 +103,7 @@ var dimensionTypes = map[string]string{
 // of other parts as NULL. Metric i stands in column name+(offset+i).
 func (t tables) part(s *statement, p *plan, g *group, at snapshot, move shift, offset int, name string) error {
 	scope := newRowScope(p.contracts, g.contract)
+	scope.moment = at.moment
 	level, err := recordLevel(p, g, scope, move)
 	if err != nil {
 		return err
@@ -331,7 +332,7 @@ func moved(local string, move shift) string {
 
 // records writes the rows, their lists and the conditions on them.
 func (t tables) records(s *statement, scope *rowScope, at snapshot, level *records) {
-	t.rows(s, scope.contract, scope.columns, at, level.pushed)
+	t.rows(s, scope.contracts, scope.contract, scope.columns, at, level.pushed)
 	s.add(" AS _r")
 	for _, j := range scope.joins {
 		t.join(s, j, at)

@@ -3,7 +3,9 @@ package analytics
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/zida-hub/zida/schemas"
 )
@@ -20,6 +22,7 @@ type rowScope struct {
 	columns   []string // of the dataset's table, in the order first named
 	joins     []*join
 	used      []fieldRef
+	moment    time.Time // the question's own time, or as_of
 }
 
 // join is a reference list beside the records.
@@ -121,6 +124,9 @@ func (s *rowScope) name(qualifier, name string) (string, error) {
 
 // timePart is a part of the event time, in Asia/Shanghai.
 func (s *rowScope) timePart(part string) (string, error) {
+	if part == "today" {
+		return "toDate32(fromUnixTimestamp64Milli(" + strconv.FormatInt(s.moment.UnixMilli(), 10) + ", 'Asia/Shanghai'))", nil
+	}
 	local, err := s.localTime()
 	if err != nil {
 		return "", err

@@ -101,7 +101,7 @@ func (a *Analytics) WriteRecords(ctx context.Context, q RecordsQuery, reader Rea
 
 func (a *Analytics) planRecords(q RecordsQuery, reader *Reader) (*recordsPlan, error) {
 	c := a.catalogue()[q.Dataset]
-	if c == nil {
+	if c == nil || c.ID == bookingID {
 		return nil, &QueryError{
 			Problem: ProblemUnknownDataset, Pointer: "dataset", Message: fmt.Sprintf("没有数据集 %q", cut(q.Dataset)), MessageEN: fmt.Sprintf("there is no dataset %q", cut(q.Dataset)),
 			Remedy: "GET /v1/datasets 列出全部数据集", FixEN: "GET /v1/datasets lists them",
@@ -262,7 +262,7 @@ func (t tables) compileRecords(p *recordsPlan) *statement {
 		s.where(" WHERE ", conditions)
 		s.add(")")
 	} else {
-		t.rows(s, p.contract, p.reads, p.at, p.pushed)
+		t.stored(s, p.contract, p.reads, p.at, p.pushed)
 	}
 	s.add(" AS _r WHERE _version > ?", p.after)
 	s.where(" AND ", p.where)

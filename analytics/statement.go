@@ -3,6 +3,7 @@ package analytics
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/zida-hub/zida/schemas"
 )
@@ -37,6 +38,7 @@ func (s *statement) where(word string, conditions []condition) {
 type snapshot struct {
 	asOf   bool
 	before uint64
+	moment time.Time // what is now, to a question of this snapshot
 }
 
 // rows writes a subquery of the snapshot's rows, one for each key, deleted ones left out.
@@ -48,10 +50,19 @@ type snapshot struct {
 // until a merge, but always the newest, so a version at or above the bound gives such a
 // key away. Both readings of the table are of one set of parts (sharedSnapshot), so a push
 // that arrives in between cannot drop a key or show it twice.
-func (t tables) rows(s *statement, c *schemas.Contract, columns []string, at snapshot, pushed []condition) {
+func (t tables) rows(s *statement, contracts catalogue, c *schemas.Contract, columns []string, at snapshot, pushed []condition) {
 	if len(columns) == 0 {
 		columns = []string{"_version"} // a subquery needs a column, also where only rows are counted
 	}
+	if c.ID == bookingID {
+		t.booking(s, contracts, columns, at, pushed)
+		return
+	}
+	t.stored(s, c, columns, at, pushed)
+}
+
+// stored is rows of a dataset that has tables.
+func (t tables) stored(s *statement, c *schemas.Contract, columns []string, at snapshot, pushed []condition) {
 	s.add("(SELECT " + quoteAll(columns) + " FROM " + t.current(c.ID) + " FINAL")
 	if !at.asOf {
 		s.where(" WHERE ", pushed)
@@ -106,7 +117,7 @@ func (t tables) join(s *statement, j *join, at snapshot) {
 		s.add(", toNullable(" + quote(column) + ") AS " + quote(j.column(column)))
 	}
 	s.add(" FROM ")
-	t.rows(s, j.list, columns, at, nil)
+	t.stored(s, j.list, columns, at, nil)
 	s.add(") AS " + quote("_j_"+j.by) + " ON " + quote(j.by) + " = " + quote(j.key()))
 }
 

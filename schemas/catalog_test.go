@@ -12,7 +12,8 @@ func TestShippedContractsAreLabelledInBothLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "indicator indicator_value industrial_park park_monthly region route scenic_spot ticket_recognition tourism_flow"
+	want := "cooperation_project economic_split festival_event indicator indicator_value industrial_park park_monthly region route route_run " +
+		"safety_alert scenic_spot service_crossregion ticket_recognition ticket_redemption tourism_flow visitor_origin"
 	var ids []string
 	for _, c := range contracts {
 		ids = append(ids, c.ID)

@@ -29,8 +29,18 @@ func starterLists(t *testing.T) *Lists {
 			}
 			entries = append(entries, ListEntry{Code: attrs[c.Properties[c.Key[0]].Name], Region: attrs["region"], Attrs: attrs})
 		}
+		for i := range entries {
+			if entries[i].Code == "512021-S05" {
+				entries[i].Attrs["ticket_reporting"] = "single" // the one spot that pushes single redemptions here
+			}
+		}
 		lists = append(lists, NewList(id, entries))
 	}
+	// Lists without starter rows.
+	lists = append(lists, NewList("route", []ListEntry{
+		{Code: "500111-R01", Region: "500111", Attrs: map[string]string{"seats": "45"}},
+		{Code: "512021-R01", Region: "512021", Attrs: map[string]string{}},
+	}))
 	return NewLists(1, lists...)
 }
 
@@ -90,6 +100,15 @@ func TestTheHubTakesWhatTheFieldSends(t *testing.T) {
 	f("park_monthly", `{"park_id":"500111-P05","month":"2025-01","tax":"-1200.50"}`) // refunds above receipts
 	f("indicator_value", `{"indicator":"500111-I01","region":"500111","period":"2025-Q1","value":"235.6"}`)
 	f("indicator_value", `{"indicator":"500111-I27","region":"500111","period":"2025","value":101.2,"unit":"%","stage":"final"}`) // gross rates pass 100
+	f("ticket_redemption", `{"spot_id":"512021-S05","redemption_id":"A-1","issuer_region":"500111","ticket_type":"年卡","redeemed_at":"2025-10-01 09:12:30","ticket_hash":"`+strings.Repeat("0f", 32)+`","settlement_price":0}`)
+	f("economic_split", `{"park_id":"500111-P05","measure":"tax","valid_from":"2025-01","share_500111":0.5,"share_512000":"0.5","remainder_region":"512000"}`)
+	f("economic_split", `{"park_id":"500111-P05","measure":"revenue","valid_from":"2026-01","share_500111":"1","remainder_region":"500111"}`) // the split ends
+	f("visitor_origin", `{"spot_id":"500111-S01","day":"2025-10-01","origin":"unknown","visitors":0}`)
+	f("route_run", `{"route_id":"512021-R01","departure_day":"2025-10-02","trips":0,"cancelled_trips":2,"guests":0}`) // a day when all was cancelled
+	f("festival_event", `{"region":"512022","event_id":"2026-01","name":"桑葚节","kind":"festival","level":"county","status":"planned","start_date":"2026-04-18","end_date":"2026-04-18"}`)
+	f("safety_alert", `{"region":"500111","alert_id":"Z20250718-002","revision":1,"title":"龙水湖暴雨红色预警","category":"natural_disaster","level":"red","status":"warning","issued_at":"2025-07-18 06:00:00","revised_at":"2025-07-18 06:00:00"}`)
+	f("cooperation_project", `{"region":"512000","project_id":"03-012","half":"2025-H1","name":"川渝快速通道","action":"03","stage":"assigned","owner":"资阳市交通运输局","due_date":"2025-03-31","progress":0,"reported_on":"2025-04-02"}`) // overdue
+	f("service_crossregion", `{"region":"512021","service":"litigation","day":"2025-09-15","direction":"outbound","cases":0}`)
 }
 
 // For each rule of each shipped contract, what to change in the example row to break it.
@@ -109,6 +128,45 @@ var ruleBreakers = map[string]map[string]map[string]any{
 	},
 	"indicator_value": {
 		"percentage_plausible": {"unit": "%", "value": "4200"},
+	},
+	"ticket_redemption": {
+		"settlement_within_face": {"settlement_price": "60.01"},
+		"free_is_free":           {"ticket_type": "free", "settlement_price": "0.01"},
+	},
+	"economic_split": {
+		"shares_sum_to_one":   {"share_512022": "0.04999999"},
+		"remainder_has_share": {"remainder_region": "512002", "share_512002": "0", "share_500111": "0.7"},
+	},
+	"route_run": {
+		"guests_need_trips": {"trips": 0, "seats": nil, "guests": 1},
+		"seats_need_trips":  {"seats": 0, "guests": 0},
+		"guests_fit_seats":  {"guests": 361},
+	},
+	"festival_event": {
+		"dates_in_order":         {"end_date": "2025-10-02"},
+		"partner_differs":        {"partner_region": "500111"},
+		"attendance_after_start": {"status": "planned"},
+	},
+	"safety_alert": {
+		"category_of_id":        {"category": "natural_disaster"},
+		"revised_after_issue":   {"revised_at": "2025-10-02T09:29:59+08:00"},
+		"notified_after_issue":  {"partner_notified_at": "2025-10-02T09:29:59+08:00"},
+		"responded_after_issue": {"responded_at": "2025-10-02T09:29:59+08:00"},
+		"lifted_after_issue":    {"lifted_at": "2025-10-02T09:29:59+08:00"},
+		"lifted_with_time":      {"lifted_at": nil},
+	},
+	"cooperation_project": {
+		"action_of_id":              {"action": "04"},
+		"partner_differs":           {"partner_region": "500111"},
+		"progress_after_assignment": {"stage": "assigned", "done_on": nil, "progress": "65"},
+		"done_is_reported":          {"progress": "99.99"},
+		"done_by_report":            {"done_on": "2025-12-23"},
+		"investment_within_total":   {"completed_investment": "860000000.01"},
+	},
+	"service_crossregion": {
+		"completed_within_cases": {"completed": 87},
+		"online_within_cases":    {"online": 87},
+		"amount_needs_cases":     {"cases": 0, "completed": 0, "online": 0},
 	},
 	"scenic_spot": {
 		// Else one side could take the other's spot over by naming its own region.

@@ -1,0 +1,125 @@
+package analytics
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/zida-hub/zida/schemas"
+)
+
+// Booking is a park's monthly figure divided among the regions by the rule that was
+// valid in that month (economic_split): a dataset that nobody pushes, made of two that
+// are pushed, as of the same moment. The parts are whole 分 cut towards zero, and what is
+// left goes to the rule's remainder_region, so that they add up to the figure exactly.
+// A figure without a rule is its own region's.
+const (
+	bookingID     = "park_booking"
+	bookingFigure = "park_monthly"
+	bookingRule   = "economic_split"
+	sharePrefix   = "share_" // of the rule's properties, before a region's code
+)
+
+// bookingContract describes the dataset, nil where the two it is made of are not there.
+func bookingContract(contracts catalogue) *schemas.Contract {
+	figure, rule := contracts[bookingFigure], contracts[bookingRule]
+	if figure == nil || rule == nil {
+		return nil
+	}
+	measure, ok := property(rule, "measure")
+	if !ok {
+		return nil
+	}
+	class := measure.Classification
+	for _, name := range measure.Enum {
+		if p, ok := property(figure, name); ok {
+			class = max(class, p.Classification)
+		}
+	}
+	for _, p := range shares(rule) {
+		class = max(class, p.Classification)
+	}
+	park, _ := property(figure, "park_id")
+	month, _ := property(figure, "month")
+	// Not a key of the tables below: filters on it wait until the parts are made.
+	return &schemas.Contract{
+		ID: bookingID, Version: rule.Version, Status: rule.Status, Name: "园区指标分算", NameEN: "Parks' figures as booked to each region", Domain: rule.Domain,
+		Key: []int{0, 1, 2, 3}, Region: 3, RegionFrom: -1, Time: 2, Partition: -1,
+		Properties: []schemas.Property{
+			as(park, 1), as(measure, 2), as(month, 3),
+			{Name: "region", Label: "记入地区", LabelEN: "Region booked to", Type: schemas.TypeString, Required: true, KeyPosition: 4, CodeList: schemas.RegionList, LowCardinality: true, Classification: schemas.Public},
+			{Name: "amount", Label: "记入金额", LabelEN: "Amount booked", Unit: "元", UnitEN: "CNY", Type: schemas.TypeNumber, Precision: 38, Scale: 2, Classification: class},
+		},
+	}
+}
+
+func as(p *schemas.Property, position int) schemas.Property {
+	q := *p
+	q.KeyPosition = position
+	return q
+}
+
+// shares are the rule's properties that hold a region's share.
+func shares(rule *schemas.Contract) []*schemas.Property {
+	var list []*schemas.Property
+	for i := range rule.Properties {
+		if strings.HasPrefix(rule.Properties[i].Name, sharePrefix) {
+			list = append(list, &rule.Properties[i])
+		}
+	}
+	return list
+}
+
+// sources are the datasets that one is made of.
+func sources(dataset string) []string {
+	if dataset == bookingID {
+		return []string{bookingFigure, bookingRule}
+	}
+	return []string{dataset}
+}
+
+// booking writes a subquery of the parts.
+func (t tables) booking(s *statement, contracts catalogue, columns []string, at snapshot, pushed []condition) {
+	figure, rule := contracts[bookingFigure], contracts[bookingRule]
+	measure, _ := property(rule, "measure")
+	lineage := []string{"_version", "_agency"}
+	read := append([]string{"park_id", "month", "region"}, lineage...)
+	var figures []string
+	for _, name := range measure.Enum {
+		if _, ok := property(figure, name); !ok || !slices.Contains(measuresDivided, name) {
+			continue
+		}
+		read = append(read, name)
+		figures = append(figures, "tuple('"+name+"', toInt128(toDecimal256("+quote(name)+", 2) * 100))")
+	}
+	rules := []string{"park_id", "measure", "valid_from", "remainder_region"}
+	var codes, parts []string
+	for _, p := range shares(rule) {
+		rules = append(rules, p.Name)
+		codes = append(codes, "'"+strings.TrimPrefix(p.Name, sharePrefix)+"'")
+		parts = append(parts, "toInt64(ifNull("+quote(p.Name)+", 0) * 100000000)")
+	}
+	s.add("(SELECT " + quoteAll(columns) + " FROM (SELECT `park_id`, `measure`, `month`, " + quoteAll(lineage) + ", tupleElement(_part, 1) AS `region`, " +
+		"divideDecimal(toDecimal256(tupleElement(_part, 2), 2), toDecimal256(100, 2), 2) AS `amount` FROM (" +
+		"SELECT `park_id`, `measure`, `month`, " + quoteAll(lineage) + ", arrayJoin(if(_rule = '', [tuple(_home, _cents)], " +
+		"arrayFilter(_x -> tupleElement(_x, 2) != 0, arrayMap((_region, _share) -> tuple(_region, intDiv(_cents * _share, 100000000) + " +
+		"if(_region = _rule, _cents - arraySum(arrayMap(_y -> intDiv(_cents * _y, 100000000), _shares)), 0)), [" + strings.Join(codes, ", ") + "], _shares)))) AS _part FROM (" +
+		"SELECT _f.`park_id` AS `park_id`, _f.`measure` AS `measure`, _f.`month` AS `month`, _f.`_version` AS `_version`, _f.`_agency` AS `_agency`, _f._home AS _home, assumeNotNull(_f._cents) AS _cents, " +
+		"_s._rule AS _rule, _s._shares AS _shares FROM (" +
+		"SELECT `park_id`, `month`, `region` AS _home, " + quoteAll(lineage) + ", arrayJoin([" + strings.Join(figures, ", ") + "]) AS _figure, " +
+		"tupleElement(_figure, 1) AS `measure`, tupleElement(_figure, 2) AS _cents, " + monthNumber("`month`") + " AS _at FROM ")
+	t.stored(s, figure, read, at, nil)
+	s.add(" WHERE isNotNull(_cents)) AS _f ASOF LEFT JOIN (SELECT `park_id`, toString(`measure`) AS `measure`, " + monthNumber("`valid_from`") + " AS _from, " +
+		"toString(`remainder_region`) AS _rule, [" + strings.Join(parts, ", ") + "] AS _shares FROM ")
+	t.stored(s, rule, rules, at, nil)
+	s.add(") AS _s ON _f.`park_id` = _s.`park_id` AND _f.`measure` = _s.`measure` AND _f._at >= _s._from)))")
+	s.where(" WHERE ", pushed)
+	s.add(")")
+}
+
+// measuresDivided are the figures that add up; the others are stocks, which a rule does not divide.
+var measuresDivided = []string{"output_value", "revenue", "tax", "industrial_investment"}
+
+// monthNumber makes a month written YYYY-MM a number that can be compared.
+func monthNumber(column string) string {
+	return "(toInt32OrZero(substring(" + column + ", 1, 4)) * 12 + toInt32OrZero(substring(" + column + ", 6, 2)))"
+}
