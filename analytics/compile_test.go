@@ -145,13 +145,14 @@ var ownName = regexp.MustCompile(`^_(gt|t|r|f|s|x|y|at|home|cents|part|figure|ru
 var sqlWords = strings.Fields(`SELECT FROM FINAL WHERE AND OR NOT AS IN GROUP BY HAVING ORDER DESC NULLS LAST LIMIT SETTINGS UNION ALL ANY LEFT JOIN ON NULL
  CAST toString toInt64 toUnixTimestamp toUnixTimestamp64Milli fromUnixTimestamp64Milli isFinite toFloat64 if round any sum sumIf max argMax argMaxIf count uniqExact coalesce toNullable tuple
  tupleElement toDate32 toTimeZone toStartOfFiveMinutes toStartOfHour toMonday toStartOfMonth toStartOfQuarter toStartOfYear toYear toQuarter toHour toDayOfWeek addMonths addDays addMilliseconds
- countIf maxIf least arrayJoin arrayFilter arrayMap arraySum ifNull intDiv toInt128 assumeNotNull ASOF
+ greatest toDayOfYear toUInt8OrZero endsWith countIf maxIf least arrayJoin arrayFilter arrayMap arraySum ifNull intDiv toInt128 assumeNotNull ASOF
  makeDate32 toInt32OrZero substring length multiIf startsWith concat isNull isNotNull toDecimalString toDecimal128 toDecimal256 divideDecimal toRelativeDayNum bitShiftRight
  enable_extended_results_for_datetime_functions enable_shared_storage_snapshot_in_query use_skip_indexes_if_final use_skip_indexes_if_final_exact_mode join_use_nulls`)
 
 var sqlTexts = []string{"''", "'UTC'", "'Asia/Shanghai'", "'50'", "'51'", "'大足'", "'资阳'", "'Q'", "'H'", "'-Q'", "'-'", "'down'", "'true'", "'false'", "'Nullable(String)'", "'Nullable(Int64)'", "'Nullable(Float64)'",
 	"'red'", "'orange'", "'yellow'", "'blue'", "'warning'", "'occurred'", "'withdrawn'", "'cancelled'", "'inbound'", "'outbound'", "'unknown'", "'500111'", "'5120'",
-	"'output_value'", "'revenue'", "'tax'", "'industrial_investment'", "'512000'", "'512002'", "'512021'", "'512022'", "'Nullable(Decimal(76, 18))'", "'Nullable(Bool)'", "'Nullable(Date32)'", `'Nullable(DateTime64(3, \'UTC\'))'`}
+	"'output_value'", "'revenue'", "'tax'", "'industrial_investment'", "'512000'", "'512002'", "'512021'", "'512022'", "'Nullable(Decimal(76, 18))'", "'Nullable(Bool)'", "'Nullable(Date32)'", `'Nullable(DateTime64(3, \'UTC\'))'`,
+	"'city'", "'city_mean'", "'national'", "'municipal'", "'III'", "'worse'", "'in_transit'", "'black_goat'", "'lemon'", "'rice_plus'", "'rape_shoot'", "'00'"}
 
 // foreign returns a token that is not ours, "" when all are.
 func foreign(a *Analytics, sql string) string {

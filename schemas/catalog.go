@@ -60,7 +60,7 @@ type CatalogRule struct {
 var domainLabels = map[string]string{
 	"tourism": "文化旅游", "industry": "产业发展", "plan": "行动计划", "reference": "基础名录",
 	"environment": "生态环境", "safety": "安全应急", "agriculture": "现代农业", "service": "公共服务",
-	"trade": "开放合作", "innovation": "科技创新", "project": "重大项目", "governance": "协同治理", "economy": "经济协作",
+	"trade": "开放合作", "innovation": "科技创新", "project": "重大项目", "governance": "协同治理", "economy": "经济运行",
 }
 
 // Classification is the highest level among the contract's properties.

@@ -206,7 +206,7 @@ var badContracts = []struct{ name, old, new, want string }{
 	{"decimal on a string", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaDecimal, value: {precision: 9, scale: 2}}", "write logicalType: number"},
 	{"code list's id", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaCodeList, value: A-B}", "is not a list's id"},
 	{"list attribute without a list", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaListAttribute, value: a=b}", "with a zidaCodeList"},
-	{"period on a time", "          - {property: zidaTime, value: true}", "          - {property: zidaTime, value: true}\n          - {property: zidaPeriod, value: month}", "write month or period, on a string"},
+	{"period on a time", "          - {property: zidaTime, value: true}", "          - {property: zidaTime, value: true}\n          - {property: zidaPeriod, value: month}", "write year, half, quarter, month or period, on a string"},
 	{"no region", "          - {property: zidaRegion, value: true}\n", "", "no property is the region"},
 	{"two regions", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaRegion, value: true}", "mark one property only"},
 	{"region that nothing fills in", "        logicalType: string\n        required: true\n        examples: [\"500111\"]", "        logicalType: string\n        examples: [\"500111\"]", "may be absent"},

@@ -34,7 +34,10 @@ func starterLists(t *testing.T) *Lists {
 				entries[i].Attrs["ticket_reporting"] = "single" // the one spot that pushes single redemptions here
 			}
 		}
-		lists = append(lists, NewList(id, entries))
+		lists = append(lists, NewList(id, append(entries, testEntries[id]...)))
+	}
+	for _, id := range []string{"air_station", "reservoir", "water_section"} {
+		lists = append(lists, NewList(id, testEntries[id]))
 	}
 	// Lists without starter rows.
 	lists = append(lists, NewList("route", []ListEntry{
@@ -42,6 +45,32 @@ func starterLists(t *testing.T) *Lists {
 		{Code: "512021-R01", Region: "512021", Attrs: map[string]string{}},
 	}))
 	return NewLists(1, lists...)
+}
+
+// testEntries stand for what a hub's lists hold beside their starter rows; those of 510185
+// (Jianyang) belong to neither side.
+var testEntries = map[string][]ListEntry{
+	"scenic_spot": {
+		{Code: "500111-S90", Region: "500111", Attrs: map[string]string{"ticket_reporting": "single"}},
+		{Code: "510185-S01", Region: "510185", Attrs: map[string]string{"ticket_reporting": "daily"}},
+	},
+	"industrial_park": {{Code: "510185-P01", Region: "510185"}},
+	"air_station": {
+		{Code: "500111-A00", Region: "500111", Attrs: map[string]string{"kind": "city_mean"}},
+		{Code: "500111-A01", Region: "500111", Attrs: map[string]string{"kind": "city"}},
+		{Code: "512002-A00", Region: "512002", Attrs: map[string]string{"kind": "city_mean"}},
+		{Code: "510185-A01", Region: "510185", Attrs: map[string]string{"kind": "city"}},
+	},
+	"water_section": {
+		{Code: "500111-W01", Region: "500111", Attrs: map[string]string{"level": "national", "target_class": "III"}},
+		{Code: "512021-W01", Region: "512021", Attrs: map[string]string{"level": "municipal", "target_class": "III"}},
+		{Code: "510185-W01", Region: "510185", Attrs: map[string]string{"level": "national", "target_class": "III"}},
+	},
+	"reservoir": {
+		{Code: "500111-K01", Region: "500111"},
+		{Code: "512021-K01", Region: "512021"},
+		{Code: "510185-K01", Region: "510185"},
+	},
 }
 
 // checked decodes NDJSON rows as the operator would send them.
@@ -99,6 +128,17 @@ func TestTheHubTakesWhatTheFieldSends(t *testing.T) {
 	f("ticket_recognition", `{"spot_id":"500111-S01","day":"2025-10-01","issuer_region":"512021","ticket_type":"成人票","count":0,"settlement_price":80}`)
 	f("park_monthly", `{"park_id":"500111-P05","month":"2025-01","tax":"-1200.50"}`) // refunds above receipts
 	f("indicator_value", `{"indicator":"500111-I01","region":"500111","period":"2025-Q1","value":"235.6"}`)
+	// The day value of a whole region, and an excellent day, which has no primary pollutant.
+	f("air_daily", `{"station_id":"500111-A00","day":"2026-03-02","aqi":101,"grade":"light","primary_pollutant":"PM2.5;PM10"}`)
+	f("air_daily", `{"station_id":"500111-A01","day":"2025-02-28","aqi":50,"grade":"excellent","pm25":35,"co":"0.45"}`)
+	f("water_section_monthly", `{"section_id":"512021-W01","month":"2025-01","quality_class":"worse","ph":9.6,"total_phosphorus":"0.4001"}`)
+	f("hazwaste_transfer", `{"region":"512021","manifest_no":"20255120000045","to_region":"500111","shipped_on":"2025-12-31","waste_category":"HW49","waste_code":"900-041-49","shipped_tonnes":0.005,"status":"in_transit"}`)
+	f("hazwaste_transfer", `{"region":"500111","manifest_no":"20255001000124","to_region":"512002","shipped_on":"2025-09-12","waste_category":"HW31","waste_code":"900-052-31","shipped_tonnes":"30","status":"rejected","transport":"road"}`)
+	f("reservoir_hourly", `{"reservoir_id":"500111-K01","observed_at":"2025-07-15","water_level":351.6,"rainfall":0}`)
+	f("agri_belt", `{"region":"512021","product":"lemon","period":"2025","quantity":57.8,"unit":"万亩"}`)
+	f("agri_belt", `{"region":"512022","product":"black_goat","period":"2025-H1","quantity":12,"stock":12}`)
+	f("trade_monthly", `{"region":"512000","month":"2025-02","imports":0,"exports":"10250.5","total":10250}`) // rounded apart
+	f("innovation_quarterly", `{"region":"512000","quarter":"2025-Q1","high_tech_companies":120}`)
 	f("indicator_value", `{"indicator":"500111-I27","region":"500111","period":"2025","value":101.2,"unit":"%","stage":"final"}`) // gross rates pass 100
 	f("ticket_redemption", `{"spot_id":"512021-S05","redemption_id":"A-1","issuer_region":"500111","ticket_type":"年卡","redeemed_at":"2025-10-01 09:12:30","ticket_hash":"`+strings.Repeat("0f", 32)+`","settlement_price":0}`)
 	f("economic_split", `{"park_id":"500111-P05","measure":"tax","valid_from":"2025-01","share_500111":0.5,"share_512000":"0.5","remainder_region":"512000"}`)
@@ -189,6 +229,58 @@ var ruleBreakers = map[string]map[string]map[string]any{
 	},
 	"region": {
 		"side_of_code": {"side": "Sichuan"},
+	},
+	"air_station": {
+		"id_in_region":      {"region": "512021"},
+		"position_complete": {"lat": nil},
+	},
+	"air_daily": {
+		"grade_of_aqi":              {"grade": "excellent"},
+		"primary_when_over_50":      {"aqi": 51, "primary_pollutant": nil},
+		"no_primary_when_excellent": {"aqi": 50, "grade": "excellent"},
+		"good_air_within_limits":    {"aqi": 100, "co": "4.050"},
+		"pollution_has_a_cause":     {"aqi": 101, "grade": "light", "pm25": 35, "pm10": 50, "so2": 50, "no2": 40, "co": 2, "o3_8h": 100},
+	},
+	"water_section": {
+		"id_in_region":      {"region": "512021"},
+		"position_complete": {"lon": nil},
+	},
+	"water_section_monthly": {
+		"class_not_better_than_items": {"total_phosphorus": "0.2005"},
+		"ph_within_6_to_9":            {"ph": "9.05"},
+	},
+	"hazwaste_transfer": {
+		"crosses_regions":        {"to_region": "500111"},
+		"receipt_complete":       {"received_tonnes": nil},
+		"receipt_needs_status":   {"status": "rejected"},
+		"received_after_shipped": {"received_on": "2025-09-11"},
+		"received_near_shipped":  {"shipped_tonnes": "10", "received_tonnes": "11.0001"},
+		"one_lorry_load":         {"shipped_tonnes": "50.0001"},
+	},
+	"reservoir": {
+		"id_in_region":      {"region": "512021"},
+		"levels_in_order":   {"flood_limit_level": "352.01"},
+		"season_in_order":   {"flood_season_to": "05-01"},
+		"position_complete": {"lat": nil},
+	},
+	"agri_belt": {
+		"reported_by_county":         {"region": "512000"},
+		"unit_of_product":            {"unit": "万亩"},
+		"quantity_is_stock_and_sold": {"quantity": "46.8001"},
+		"stock_of_goats":             {"product": "lemon", "unit": nil, "sold": nil},
+	},
+	"trade_monthly": {
+		"total_is_sum":       {"total": "86171.01"},
+		"ytd_covers_month":   {"total_ytd": "86168.99"},
+		"modes_within_total": {"general_trade": "73691.01"},
+	},
+	"innovation_quarterly": {
+		"reports_something": {
+			"tech_companies": nil, "tech_smes": nil, "high_tech_companies": nil, "innovation_platforms": nil, "invention_patents": nil,
+			"tech_contracts": nil, "tech_contract_value": nil,
+		},
+		"high_tech_among_tech": {"high_tech_companies": 1286},
+		"value_of_contracts":   {"tech_contracts": 0, "tech_contract_value": "0.01"},
 	},
 }
 
