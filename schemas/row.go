@@ -310,7 +310,7 @@ func (b *Batch) setNumber(f *field, text []byte) bool {
 		if f.kind == kindInt {
 			return b.fail(f, CodeRange, text)
 		}
-		return b.fail(f, CodePrecision, text)
+		return b.fail(f, f.beyond(text[0] == '-'), text)
 	case numberInexact:
 		if f.kind == kindInt {
 			return b.fail(f, CodeType, text)
@@ -319,7 +319,7 @@ func (b *Batch) setNumber(f *field, text []byte) bool {
 	}
 	if f.kind == kindWide {
 		if w.cmp(f.limit) >= 0 || w.cmp(f.limit.neg()) <= 0 {
-			return b.fail(f, CodePrecision, text)
+			return b.fail(f, f.beyond(w.hi < 0), text)
 		}
 		if w.cmp(f.minWide) < 0 || w.cmp(f.maxWide) > 0 {
 			return b.fail(f, CodeRange, text)
@@ -329,7 +329,7 @@ func (b *Batch) setNumber(f *field, text []byte) bool {
 		return true
 	}
 	if f.kind == kindDecimal && (w.cmp(f.limit) >= 0 || w.cmp(f.limit.neg()) <= 0) {
-		return b.fail(f, CodePrecision, text)
+		return b.fail(f, f.beyond(w.hi < 0), text)
 	}
 	if v := int64(w.lo); !w.fitsInt64() || v < f.min || v > f.max {
 		return b.fail(f, CodeRange, text)
@@ -337,6 +337,19 @@ func (b *Batch) setNumber(f *field, text []byte) bool {
 	s.num = int64(w.lo)
 	b.has.set(f.at)
 	return true
+}
+
+// beyond is the code of a number that is too long for its column: where the contract
+// has a bound on that side, that is what the sender must hear of.
+func (f *field) beyond(negative bool) string {
+	bound := f.prop.Maximum
+	if negative {
+		bound = f.prop.Minimum
+	}
+	if bound != "" {
+		return CodeRange
+	}
+	return CodePrecision
 }
 
 // setFast sets a number of at most 18 digits, mantissa ÷ 10^frac. done is false
@@ -354,7 +367,7 @@ func (b *Batch) setFast(f *field, text []byte, mantissa int64, frac int) (done, 
 		}
 		mantissa *= pow10s[up]
 		if limit := int64(f.limit.lo); mantissa >= limit || mantissa <= -limit {
-			return true, b.fail(f, CodePrecision, text)
+			return true, b.fail(f, f.beyond(mantissa < 0), text)
 		}
 	case kindFloat:
 		if mantissa > 1<<53 || mantissa < -1<<53 || mantissa == 0 {
