@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 
@@ -104,6 +105,60 @@ func (l *layer) add(text []byte) error {
 	return nil
 }
 
+// named finds a metric: one of the files, or one that a contract gives by itself.
+func (l *layer) named(contracts catalogue, name string) *metric {
+	if m := l.byName[name]; m != nil {
+		return m
+	}
+	for _, c := range contracts {
+		if !strings.HasPrefix(name, c.ID+"_") {
+			continue
+		}
+		for _, m := range ownMetrics(c) {
+			if m.Name == name {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// all lists the files' metrics, then those that contracts give by themselves.
+func (l *layer) all(contracts catalogue) []*metric {
+	list := slices.Clone(l.metrics)
+	for _, id := range slices.Sorted(maps.Keys(contracts)) {
+		for _, m := range ownMetrics(contracts[id]) {
+			if l.byName[m.Name] == nil {
+				list = append(list, m)
+			}
+		}
+	}
+	return list
+}
+
+// ownMetrics are those that follow from a contract, so that a new dataset can be asked
+// about before anybody has written a metric: its records, and the sums that it allows.
+func ownMetrics(c *schemas.Contract) []*metric {
+	if c.Reference || c.ID == bookingID {
+		return nil
+	}
+	list := []*metric{{
+		Name: c.ID + "_records", Label: c.Name + "记录数", LabelEN: c.NameEN + ": records", Unit: "条", Type: typeInteger, Aggregation: "additive",
+		Text: "现行记录的条数，不含已撤回的。", TextEN: "Records that are current, without those retracted.", Expression: "count()", dataset: c.ID,
+	}}
+	for i := range c.Properties {
+		p := &c.Properties[i]
+		if !p.Additive {
+			continue
+		}
+		list = append(list, &metric{
+			Name: c.ID + "_" + p.Name, Label: p.Label, LabelEN: p.LabelEN, Unit: p.Unit, Type: kindOf(p), Scale: p.Scale, Aggregation: "additive",
+			Text: p.Label + "之和。", TextEN: "The sum of “" + p.LabelEN + "”.", Expression: "sum(" + p.Name + ")", dataset: c.ID,
+		})
+	}
+	return list
+}
+
 // check compiles every metric whose dataset is in the catalogue, so that a metric that
 // names what its contract does not have is found at start and not by an analyst.
 func (l *layer) check(contracts catalogue) error {
@@ -196,7 +251,7 @@ var classificationNames = [...]string{"public", "internal", "sensitive", "core"}
 func (a *Analytics) Metrics(reader Reader) []Metric {
 	contracts := a.catalogue()
 	list := []Metric{}
-	for _, m := range a.layer.metrics {
+	for _, m := range a.layer.all(contracts) {
 		c := contracts[m.dataset]
 		if c == nil || !reader.mayRead(m.dataset) {
 			continue

@@ -123,7 +123,7 @@ func (p *plan) parseRange(q Query) error {
 func (p *plan) addMetrics(l *layer, wanted []string, reader *Reader) error {
 	for i, name := range wanted {
 		pointer := "/metrics/" + itoa(i)
-		m := l.byName[name]
+		m := l.named(p.contracts, name)
 		if m == nil || p.contracts[m.dataset] == nil {
 			return unknownMetric(pointer, name, l)
 		}

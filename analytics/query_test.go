@@ -49,7 +49,7 @@ func TestEveryMetricAnswersByEveryDimensionAtEveryGrain(t *testing.T) {
 		families[key].metrics = append(families[key].metrics, m.Name)
 	}
 	for _, fam := range families {
-		dataset := f.layer.byName[fam.metrics[0]].dataset
+		dataset := f.layer.named(f.catalogue(), fam.metrics[0]).dataset
 		for _, b := range buckets {
 			if b.grain.rank() < finest(f.catalogue()[dataset]).rank() {
 				continue

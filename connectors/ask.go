@@ -146,6 +146,17 @@ func (c *Client) Public(ctx context.Context, path string) (status int, body []by
 	return resp.StatusCode, body, err
 }
 
+// PublishContract hands a contract (ODCS YAML) to the hub; query may hold dry_run,
+// retire and reason. The answer is returned as the hub wrote it.
+func (c *Client) PublishContract(ctx context.Context, source []byte, query url.Values) (json.RawMessage, error) {
+	var out json.RawMessage
+	err := c.do(ctx, &call{
+		method: http.MethodPost, path: "/v1/admin/contracts", query: query, body: Bytes(source), size: int64(len(source)),
+		header: http.Header{"Content-Type": {"application/yaml"}},
+	}, &out)
+	return out, err
+}
+
 // Admin makes a call of the admin API: a method, the path under /v1/admin, its
 // parameters, a body or nil. The answer is returned as the hub wrote it.
 func (c *Client) Admin(ctx context.Context, method, path string, query url.Values, body any) (json.RawMessage, error) {

@@ -100,7 +100,7 @@ const pagePolicy = "default-src 'none'; style-src 'self'; img-src 'self'; base-u
 // servePage answers with the page of the request's own path.
 func (h *Hub) servePage(c *gin.Context) {
 	lang := languageOf(c.Request)
-	p := h.pages.byLang[lang][c.Request.URL.Path]
+	p := h.pages.Load().byLang[lang][c.Request.URL.Path]
 	if p == nil {
 		h.problem(c, "not-found", "没有这个页面："+c.Request.URL.Path, "There is no page "+c.Request.URL.Path)
 		return
@@ -110,7 +110,7 @@ func (h *Hub) servePage(c *gin.Context) {
 	p.serve(c)
 }
 
-func (h *Hub) serveStyle(c *gin.Context) { h.pages.style.serve(c) }
+func (h *Hub) serveStyle(c *gin.Context) { h.pages.Load().style.serve(c) }
 
 func (p *page) serve(c *gin.Context) {
 	c.Header("ETag", p.etag)

@@ -86,7 +86,7 @@ func (h *Hub) fillLists(ctx context.Context) error {
 			if !ok || h.ledger.lists.Load().List(c.ID) != nil || !h.listsReady(c.ID) {
 				continue
 			}
-			if err := h.fillList(ctx, who, h.catalog[c.ID], rows); err != nil {
+			if err := h.fillList(ctx, who, h.catalog.get(c.ID), rows); err != nil {
 				return err
 			}
 			again = true

@@ -78,7 +78,7 @@ func (h *Hub) listDatasets(c *gin.Context) {
 // getDataset gives the catalogue's entry, the contract itself or the JSON Schema
 // of one record, by Accept.
 func (h *Hub) getDataset(c *gin.Context) {
-	d := h.catalog[c.Param("id")]
+	d := h.catalog.get(c.Param("id"))
 	if d == nil {
 		h.fail(c, unknownDataset(c.Param("id")))
 		return

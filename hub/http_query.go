@@ -54,7 +54,7 @@ func (h *Hub) answerQuery(c *gin.Context, q analytics.Query, err error) {
 
 func (h *Hub) readRecords(c *gin.Context) {
 	id := c.Param("id")
-	if h.catalog[id] == nil {
+	if h.catalog.get(id) == nil {
 		h.fail(c, unknownDataset(id))
 		return
 	}

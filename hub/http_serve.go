@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -22,7 +23,7 @@ type shell struct {
 	metrics *metrics
 	verify  func(token string) (*auth.Principal, error)
 	quotas  [quotaKinds]*quota // nil where there is no limit
-	pages   *pages
+	pages   atomic.Pointer[pages]
 	// stopping is closed when the shutdown begins: what waits by right (a stream,
 	// ?wait=visible) ends then, instead of holding the shutdown up.
 	stopping chan struct{}
@@ -41,10 +42,21 @@ func newShell(conf *Config, verify func(string) (*auth.Principal, error)) shell 
 // address (Config.Issuer).
 func (h *Hub) handler(server string) (http.Handler, error) {
 	table := h.routes()
-	var err error
-	if h.pages, err = renderPages(table, h.catalog.contracts(), server); err != nil {
+	render := func() error {
+		made, err := renderPages(table, h.catalog.contracts(), server)
+		if err == nil {
+			h.pages.Store(made)
+		}
+		return err
+	}
+	if err := render(); err != nil {
 		return nil, err
 	}
+	h.catalog.onChange(func() {
+		if err := render(); err != nil {
+			h.slog.Error("the documents could not be made anew", "error", err)
+		}
+	})
 	return h.engine(table)
 }
 

@@ -28,7 +28,7 @@ type Hub struct {
 	shell
 	auth      *auth.Authority
 	registry  *registry.Registry
-	catalog   catalog
+	catalog   *catalog
 	ledger    *ledger
 	journal   *journal.Journal
 	committer *journal.Committer
@@ -91,6 +91,7 @@ func (h *Hub) openJournal(ctx context.Context) error {
 	h.journal = j
 	h.onClose(j.Close)
 	h.held.follow(j.State())
+	h.followContracts(j.State())
 	h.registry, err = registry.Open(ctx, registry.Options{State: j.State(), Logger: h.slog})
 	return err
 }

@@ -23,6 +23,7 @@ import (
 type push struct {
 	who     *auth.Principal
 	ds      *dataset
+	older   []*dataset // versions to fall back on, newest first, when none was named
 	format  schemas.Format
 	partial bool
 	dryRun  bool
@@ -63,6 +64,7 @@ func (h *Hub) pushRecords(c *gin.Context) {
 	case whole:
 		h.pushSmall(c, &p, *room)
 	default:
+		h.guessVersion(&p, *room)
 		h.pushLarge(c, &p, io.MultiReader(bytes.NewReader(*room), body))
 	}
 }
@@ -93,8 +95,8 @@ func readUpTo(from io.Reader, into *[]byte, limit int) (whole bool, err error) {
 func (h *Hub) readPush(c *gin.Context, p *push) error {
 	p.who = callOf(c).Principal
 	id := c.Param("id")
-	if p.ds = h.catalog[id]; p.ds == nil {
-		return unknownDataset(id)
+	if err := h.chooseVersion(c, id, p); err != nil {
+		return err
 	}
 	if err := h.accepting(); err != nil {
 		return err
@@ -204,7 +206,7 @@ func (k *checked) release() {
 // pushSmall checks a whole body and commits it together with what waits beside it.
 func (h *Hub) pushSmall(c *gin.Context, p *push, body []byte) {
 	for attempt := 0; ; attempt++ {
-		k, err := h.check(p, body)
+		k, err := h.checkVersions(p, body)
 		if err == nil {
 			err = h.verdict(p, k)
 		}

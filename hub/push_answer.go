@@ -54,6 +54,7 @@ func (h *Hub) answerPush(c *gin.Context, p *push, w *journal.Pending, k *checked
 	if len(refused) > 0 {
 		errs, _ = json.Marshal(refused) // strings and numbers: it cannot fail
 	}
+	h.tellAge(c, p.ds)
 	header := c.Writer.Header()
 	header["Location"] = []string{"/v1/submissions/" + id}
 	header["Content-Type"] = typeJSON

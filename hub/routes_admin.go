@@ -136,6 +136,26 @@ func (h *Hub) clientRoutes() []route {
 	}
 }
 
+func (h *Hub) contractRoutes() []route {
+	example := map[string]any{
+		"dataset": "tourism_flow", "version": "1.1.0", "previous": "1.0.0", "published": true, "affected": []any{},
+		"changes": []any{map[string]any{"kind": "compatible", "path": "vehicles", "text": "was added; it may be left out", "text_zh": "新增，可不填"}},
+	}
+	return []route{
+		{method: http.MethodPost, path: "/v1/admin/contracts", name: "publishContract", group: "admin", needs: needChief, handle: h.publishContract, maxBody: maxContractBody,
+			zh: text{"发布数据契约", "ODCS v3.1 文件，随即生效，无需停机。新增可选字段提高次版本号；不兼容的改动须提高主版本号，旧的主版本继续受理至 retire 之日。dry_run=true 只说明会改变什么、影响谁。"},
+			en: text{"Publish a data contract", "An ODCS v3.1 document; it is in force at once. An optional property raises the minor version; a breaking change needs a higher major one, and older major versions are taken until retire. dry_run=true only says what would change, and for whom."},
+			params: []param{paramReason,
+				{name: "dry_run", in: "query", schema: boolean, example: true, zh: "只检查，不发布", en: "check only"},
+				{name: "retire", in: "query", schema: schema{"type": "string", "format": "date"}, example: "2027-01-01", zh: "旧的主版本停用之日", en: "the day on which older major versions end"}},
+			body: []media{{"application/yaml", text1, "apiVersion: v3.1.0\nkind: DataContract\nid: tourism_flow\nversion: 1.1.0\n"}},
+			answers: []answer{
+				{status: http.StatusCreated, zh: "已发布", en: "Published", media: jsonOf(schema{"type": "object"}, example)},
+				{status: http.StatusOK, zh: "仅作检查，或此前已生效", en: "Only checked, or in force already", media: jsonOf(schema{"type": "object"}, example)}},
+			problems: []string{"contract-invalid", "contract-breaking", "contract-conflict", "invalid-request", "payload-too-large", "journal-unavailable", "engine-unavailable"}},
+	}
+}
+
 func (h *Hub) auditRoutes() []route {
 	return []route{
 		{method: http.MethodPost, path: "/v1/admin/keys/:use/rotate", name: "rotateKey", group: "admin", needs: needChief, handle: h.rotateKey,

@@ -30,7 +30,7 @@ var (
 
 	pushProblems = []string{"unknown-dataset", "invalid-request", "malformed-body", "body-empty", "body-corrupt", "body-too-large", "decompression-bomb",
 		"record-too-large", "too-many-rows", "unsupported-encoding", "unsupported-media-type", "validation-failed", "region-not-allowed",
-		"idempotency-key-invalid", "idempotency-key-reused", "quota-exceeded", "journal-full", "journal-unavailable", "journal-behind", "disk-low"}
+		"unknown-contract-version", "contract-retired", "idempotency-key-invalid", "idempotency-key-reused", "quota-exceeded", "journal-full", "journal-unavailable", "journal-behind", "disk-low"}
 )
 
 func paramLimit(most int) param {
@@ -56,6 +56,7 @@ func (h *Hub) pushRoutes() []route {
 				{name: "mode", in: "query", schema: oneWord("atomic", "partial"), example: "atomic", zh: "接收方式", en: "all or nothing, or the good records"},
 				paramDry,
 				paramWait,
+				{name: "Content-Contract-Version", in: "header", schema: text1, example: "1.0.0", zh: "记录所依据的契约版本；省略时取记录所满足的最新版本", en: "the contract version that the records follow; without it, the newest that they satisfy"},
 				{name: "Content-Encoding", in: "header", schema: oneWord("identity", "gzip", "zstd"), example: "gzip", zh: "压缩方式", en: "how the body is compressed"}},
 			body: records,
 			answers: []answer{

@@ -76,7 +76,7 @@ func (h *Hub) ensureTables(ctx context.Context) error {
 		return nil
 	}
 	for _, c := range h.catalog.contracts() {
-		if err := h.analytics.EnsureTables(ctx, c, h.catalog[c.ID].plan.Columns()); err != nil {
+		if err := h.analytics.EnsureTables(ctx, c, h.catalog.get(c.ID).plan.Columns()); err != nil {
 			return fmt.Errorf("tables of %s: %w", c.ID, err)
 		}
 	}
@@ -127,7 +127,7 @@ func (h *Hub) writerOptions(name string, history bool, interval time.Duration) w
 			return h.store.Insert(ctx, analytics.InsertQuery(dataset, history, columns), body)
 		},
 		One: func(ctx context.Context, dataset string, columns []string, submission int, body io.Reader) error {
-			d := h.catalog[dataset]
+			d := h.catalog.get(dataset)
 			if d == nil {
 				return fmt.Errorf("hub: no contract of dataset %s", dataset)
 			}

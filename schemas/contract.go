@@ -96,6 +96,7 @@ type Property struct {
 	Period         string
 	Default        string // text form, used when the field is absent; "": none
 	LowCardinality bool
+	Additive       bool // sums over records mean something: it has a metric by itself
 	Examples       []string
 }
 

@@ -121,6 +121,7 @@ func (b *contractBuilder) propertyCustoms(path string, s *odcsProperty, p *Prope
 		"zidaPeriod":         b.textInto(&p.Period),
 		"zidaDecimal":        func(at string, v odcsValue) { b.decimal(at, v, p) },
 		"zidaLowCardinality": b.boolInto(&p.LowCardinality),
+		"zidaAdditive":       b.boolInto(&p.Additive),
 		"zidaRegion":         b.boolInto(&region),
 		"zidaTime":           b.boolInto(&isTime),
 		"zidaRegionFrom":     b.boolInto(&from),
@@ -139,6 +140,9 @@ func (b *contractBuilder) propertyCustoms(path string, s *odcsProperty, p *Prope
 	b.codeList(path, attribute, p)
 	if p.Period != "" && (periodPatterns[p.Period] == "" || p.Type != TypeString) {
 		b.fail(path+".zidaPeriod", fmt.Sprintf("is %q on a %s", p.Period, p.Type), "write year, half, quarter, month or period, on a string")
+	}
+	if p.Additive && (p.KeyPosition > 0 || p.Type != TypeInteger && (p.Type != TypeNumber || p.Precision == 0)) {
+		b.fail(path+".zidaAdditive", "is on a "+p.Type.String()+" that has no exact sum", "only integers and exact decimals outside the key add up; leave it out")
 	}
 	if p.LowCardinality && p.Type != TypeString {
 		b.fail(path+".zidaLowCardinality", "is on a "+p.Type.String(), "only strings can be dictionary-coded; leave it out")

@@ -62,6 +62,19 @@ func CheckVersion(old, new *Contract, changes []Change) error {
 	return nil
 }
 
+// CompareVersions orders two semantic versions that ParseContract accepted.
+func CompareVersions(a, b string) int {
+	order, _ := compareVersions(a, b)
+	return order
+}
+
+// Major is a version's major number.
+func Major(version string) int {
+	text, _, _ := strings.Cut(version, ".")
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
 // compareVersions orders two semantic versions that ParseContract accepted; major
 // is whether b's major version is the higher one.
 func compareVersions(a, b string) (order int, major bool) {

@@ -20,9 +20,9 @@ func newContract(s *session) *cobra.Command {
 		Use:   "contract",
 		Short: "Check, compare and read data contracts (ODCS v3.1)",
 		Example: "  zida contract list\n  zida contract show tourism_flow\n  zida contract check my.odcs.yaml\n" +
-			"  zida contract diff old.odcs.yaml new.odcs.yaml",
+			"  zida contract diff old.odcs.yaml new.odcs.yaml\n  zida contract new water_use --name 用水月报 > water_use.odcs.yaml",
 	}
-	cmd.AddCommand(newContractCheck(s), newContractDiff(s), newContractList(s), newContractShow(s))
+	cmd.AddCommand(newContractCheck(s), newContractDiff(s), newContractList(s), newContractShow(s), newContractNew(s))
 	return cmd
 }
 
