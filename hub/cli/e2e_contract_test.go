@@ -95,7 +95,7 @@ func invent(r *rand.Rand) (id string, properties []inventedProperty, text string
 			n := name()
 			return inventedProperty{n, property(n, "timestamp", "2025-10-01T08:00:00+08:00", ""),
 				func(r *rand.Rand) (any, string) {
-					at := time.Unix(r.Int64N(2_000_000_000), 0).In(shanghai).Format(time.RFC3339)
+					at := time.Unix(r.Int64N(2_000_000_000), 0).In(chinaTime).Format(time.RFC3339)
 					return at, at
 				}}
 		},
@@ -166,7 +166,7 @@ func property(name, kind, example, options string, customs ...string) string {
 		name, name, kind, example, options, strings.Join(customs, ", "))
 }
 
-var shanghai = func() *time.Location { // which had summer time from 1986 to 1991
+var chinaTime = func() *time.Location { // which had summer time from 1986 to 1991
 	zone, err := time.LoadLocation("Asia/Shanghai")
 	if err != nil {
 		panic(err)
