@@ -295,6 +295,14 @@ func (p *recordsPlan) cursor(last string) string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
+// CursorAfter is the cursor of a plain read of a dataset's records (no filters) whose
+// submissions up to a sequence have been seen.
+func CursorAfter(dataset string, sequence uint64) string {
+	q := RecordsQuery{Dataset: dataset}
+	p := recordsPlan{print: q.fingerprint()}
+	return p.cursor(strconv.FormatUint(versionsBefore(sequence)-1, 10))
+}
+
 // resume goes on where a cursor was given.
 func (p *recordsPlan) resume(cursor string, tail *Tail) error {
 	if cursor == "" {

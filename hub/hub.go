@@ -41,6 +41,7 @@ type Hub struct {
 	serving http.Handler
 	larges  chan struct{} // a slot for each large body being read
 	held    held
+	feed    feed
 	tables  tables
 	disk    diskWatch
 	behind  atomic.Bool // the journal ends below what ClickHouse knows
@@ -131,7 +132,10 @@ func (h *Hub) openLedger(ctx context.Context) error {
 	}
 	h.committer = h.journal.NewCommitter(h.ledger.last, h.ledger.lastTime, journal.CommitterOptions{
 		Admit:  h.ledger.admit,
-		Apply:  h.ledger.apply,
+		Apply: func(b *journal.Block) error {
+			h.feed.note(b)
+			return h.ledger.apply(b)
+		},
 		Seal:   func(b *journal.Block) { receipt.Seal(b, h.auth.SignReceipt) },
 		IsList: h.catalog.isList, QueueBytes: h.conf.QueueBytes, Logger: h.slog,
 	})

@@ -61,6 +61,31 @@ func (h *Hub) readRoutes() []route {
 				{"text/csv", text1, "spot_id,region,entries\n512021-S99,512021,318\n"}}),
 			problems: []string{"unknown-dataset", "unknown-field", "cursor-invalid", "invalid-request", "query-invalid", "field-not-readable",
 				"not-acceptable", "query-too-expensive", "overloaded", "engine-unavailable", "quota-exceeded"}},
+		{method: http.MethodGet, path: "/v1/datasets/:id/diff", name: "readDiff", group: "read", needs: needRead, quota: queryQuota, handle: h.readDiff,
+			zh: text{"两个时刻之间的变化", "from 与 to 之间新增（added）、修订（revised）、撤回（retracted）的记录，附前后数值与末次改动的提交；重报而数值未变的不列。其他查询参数按主键字段筛选。"},
+			en: text{"What changed between two moments", "The records added, revised or retracted between from and to, with their values before and after and the submission of the last change; what was pushed again with equal values is left out. Any other parameter filters by a property of the key."},
+			params: []param{paramDataset,
+				{name: "from", in: "query", required: true, schema: text1, example: "2026-05-01", zh: "之前的时刻：日期（北京时间零点）或 RFC 3339", en: "the earlier moment: a day (its first instant in Asia/Shanghai) or RFC 3339"},
+				{name: "to", in: "query", schema: text1, example: "2026-05-08", zh: "之后的时刻，省略为现在", en: "the later one; now when left out"},
+				paramLimit(1_000_000), paramCursor, paramFormat},
+			answers: ok("变化", "The changes", []media{
+				{"application/json", object("records next_cursor", map[string]schema{"records": list(schema{"type": "object"}), "next_cursor": text1}),
+					map[string]any{"next_cursor": "", "records": []any{map[string]any{
+						"change": "revised", "park_id": "500111-P05", "month": "2026-04", "tax_before": "1200.00", "tax_after": "1350.00",
+						"_agency": "dazu-jxw", "_submission": "42-7", "_received_at": "2026-05-06T10:12:00+08:00"}}}},
+				{"application/x-ndjson", text1, `{"change":"revised","park_id":"500111-P05","month":"2026-04","tax_before":"1200.00","tax_after":"1350.00"}` + "\n"},
+				{"text/csv", text1, "change,park_id,month,tax_before,tax_after\nrevised,500111-P05,2026-04,1200.00,1350.00\n"}}),
+			problems: []string{"unknown-dataset", "unknown-field", "cursor-invalid", "invalid-request", "query-invalid", "field-not-readable",
+				"not-acceptable", "query-too-expensive", "overloaded", "engine-unavailable", "quota-exceeded"}},
+		{method: http.MethodGet, path: "/v1/datasets/:id/changes", name: "streamChanges", group: "read", needs: needRead, handle: h.streamChanges, streams: true,
+			zh: text{"订阅变更（SSE）", "每个提交在其记录可查询后给出一个事件，按日志顺序；id 为序号。断线后以 Last-Event-ID 续订，不漏任何提交；日志已不保留该处时为 410，并给出从何处读取记录的 cursor。令牌到期时连接结束，换新令牌续订即可。"},
+			en: text{"Subscribe to changes (SSE)", "One event a submission, once its records answer, in the order of the journal; the id is the sequence. Last-Event-ID resumes with nothing missed; where the journal no longer reaches back that far it is 410, with a cursor to read records from. A stream ends with its token; come back with a new one."},
+			params: []param{paramDataset,
+				{name: "Last-Event-ID", in: "header", schema: text1, example: "42", zh: "已收到的最后一个事件的 id；省略则从现在起", en: "id of the last event received; from now on without it"},
+				{name: "after", in: "query", schema: text1, example: "42", zh: "同 Last-Event-ID，供不能设请求头的客户端", en: "as Last-Event-ID, for clients that cannot set headers"}},
+			answers: ok("事件流", "The events", []media{{"text/event-stream", text1,
+				"id: 42\nevent: submission\ndata: {\"submission\":\"42-0\",\"dataset\":\"tourism_flow\",\"sequence\":42,\"agency\":\"anyue-wglj\",\"kind\":\"push\",\"contract_version\":\"1.0.0\",\"accepted\":1,\"state\":\"visible\",\"received_at\":\"2026-05-01T02:00:03.12Z\"}\n\n"}}),
+			problems: []string{"unknown-dataset", "invalid-request", "history-gone", "overloaded", "journal-unavailable"}},
 	}
 }
 

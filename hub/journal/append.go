@@ -108,6 +108,15 @@ func (j *Journal) info(ctx context.Context, opts ...jetstream.StreamInfoOpt) (in
 	return info, err
 }
 
+// First is the sequence of the oldest block there is, of the next one when there is none.
+func (j *Journal) First(ctx context.Context) (uint64, error) {
+	info, err := j.info(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("journal: %w", err)
+	}
+	return info.State.FirstSeq, nil
+}
+
 // pause waits, and tells whether the context is still alive.
 func pause(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)

@@ -114,6 +114,13 @@ func (w *Writer) Watermark() uint64 { return w.floor.Load() }
 // Trouble returns what keeps rows from ClickHouse at present, nil when nothing does.
 func (w *Writer) Trouble() *Trouble { return w.trouble.Load() }
 
+// Moved is closed when the watermark next moves.
+func (w *Writer) Moved() <-chan struct{} {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.moved
+}
+
 // Wait blocks until the watermark reaches the sequence.
 func (w *Writer) Wait(ctx context.Context, sequence uint64) error {
 	for {

@@ -1,0 +1,264 @@
+package hub
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/zida-hub/zida/analytics"
+	"github.com/zida-hub/zida/hub/journal"
+	"github.com/zida-hub/zida/hub/receipt"
+)
+
+// The change feed tells a reader of each submission once its rows answer, in the
+// order of the journal: nothing is missed, since what it says comes from the journal
+// and where a reader stands is a sequence. The newest blocks are kept in memory, so
+// that readers who keep up cost the journal nothing.
+
+const (
+	feedBlocks    = 4096             // kept in memory
+	feedReaders   = 256              // streams at once
+	feedHeartbeat = 15 * time.Second // a comment, so that proxies and clients see life
+	feedRecheck   = 4 * time.Second  // a revoked token ends its streams within 5 s
+)
+
+// changeEvent is what the feed says of a submission.
+type changeEvent struct {
+	Submission string    `json:"submission"`
+	Dataset    string    `json:"dataset"`
+	Sequence   uint64    `json:"sequence"`
+	Agency     string    `json:"agency"`
+	Kind       string    `json:"kind"` // push or retraction
+	Contract   string    `json:"contract_version"`
+	Accepted   int       `json:"accepted"`
+	State      string    `json:"state"` // visible, or held
+	ReceivedAt time.Time `json:"received_at"`
+}
+
+// feed is the newest blocks, each as the events of its submissions.
+type feed struct {
+	mu      sync.Mutex
+	blocks  [feedBlocks][]changeEvent
+	first   uint64 // sequence of the oldest block kept, 0 for none
+	last    uint64
+	readers int
+}
+
+// note takes a block in; blocks come in the order of the journal.
+func (f *feed) note(b *journal.Block) {
+	events := changesOf(b)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.first == 0 || b.Sequence != f.last+1 {
+		f.first = b.Sequence // begins anew after a gap
+	}
+	f.last = b.Sequence
+	f.blocks[b.Sequence%feedBlocks] = events
+	if f.last-f.first >= feedBlocks {
+		f.first = f.last - feedBlocks + 1
+	}
+}
+
+// at gives a block's events; false when it is not in memory.
+func (f *feed) at(sequence uint64) ([]changeEvent, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.first == 0 || sequence < f.first || sequence > f.last {
+		return nil, false
+	}
+	return f.blocks[sequence%feedBlocks], true
+}
+
+func (f *feed) enter() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.readers >= feedReaders {
+		return false
+	}
+	f.readers++
+	return true
+}
+
+func (f *feed) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.readers--
+}
+
+func changesOf(b *journal.Block) []changeEvent {
+	events := make([]changeEvent, len(b.Submissions))
+	for i := range b.Submissions {
+		s := &b.Submissions[i]
+		events[i] = changeEvent{
+			Submission: receipt.ID(b.Sequence, i), Dataset: s.Dataset, Sequence: b.Sequence, Agency: s.Agency, Kind: s.Kind.String(),
+			Contract: s.Contract, Accepted: int(s.Accepted), State: "visible", ReceivedAt: b.ReceivedAt,
+		}
+	}
+	return events
+}
+
+// streamChanges answers GET /v1/datasets/{id}/changes.
+func (h *Hub) streamChanges(c *gin.Context) {
+	id := c.Param("id")
+	if h.catalog.get(id) == nil {
+		h.fail(c, unknownDataset(id))
+		return
+	}
+	next, err := h.feedStart(c, id)
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	if !h.feed.enter() {
+		h.fail(c, refuse("overloaded", "订阅变更的连接过多，请稍后再试", "Too many streams are open; try again later").retryIn(30*time.Second))
+		return
+	}
+	defer h.feed.leave()
+	header := c.Writer.Header()
+	header.Set("Content-Type", "text/event-stream; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // nginx would hold events back
+	c.Writer.WriteHeader(http.StatusOK)
+	if _, err := c.Writer.WriteString("retry: 2000\n: from " + strconv.FormatUint(next, 10) + "\n\n"); err != nil {
+		return
+	}
+	c.Writer.Flush()
+	h.follow(c, id, next)
+}
+
+// feedStart is the first sequence that the reader has not seen.
+func (h *Hub) feedStart(c *gin.Context, id string) (uint64, error) {
+	after := c.Request.Header.Get("Last-Event-ID")
+	if after == "" {
+		after = c.Query("after")
+	}
+	if after == "" {
+		return h.current.Watermark() + 1, nil
+	}
+	seen, err := strconv.ParseUint(after, 10, 40)
+	if err != nil {
+		return 0, badParam("Last-Event-ID", "type", after, "Last-Event-ID 须为此前收到的事件 id（序号）", "Last-Event-ID is the id of an event received before, a sequence")
+	}
+	if seen > h.committer.Last() {
+		return 0, badParam("Last-Event-ID", "range", after, "序号 "+after+" 尚未出现；请核对是否为本中心给出的 id", "Sequence "+after+" has not been given yet; is it an id of this hub?")
+	}
+	first, err := h.journal.First(c.Request.Context())
+	if err != nil {
+		return 0, refuse("journal-unavailable", "", "").retryIn(2 * time.Second).because(err)
+	}
+	if seen+1 < first { // what came between has left the journal; the records have it still
+		return 0, refuse("history-gone", "", "").with("cursor", analytics.CursorAfter(id, seen)).with("first", first)
+	}
+	return seen + 1, nil
+}
+
+// follow writes events until the reader, its token or the hub goes.
+func (h *Hub) follow(c *gin.Context, id string, next uint64) {
+	ctx := c.Request.Context()
+	token, _ := bearer(c.Request.Header)
+	beat := time.NewTicker(feedHeartbeat)
+	defer beat.Stop()
+	check := time.NewTicker(feedRecheck)
+	defer check.Stop()
+	var out []byte
+	for {
+		out = out[:0]
+		moved := h.current.Moved() // asked for before the look: nothing can come in between unseen
+		for ; next <= h.current.Watermark() && len(out) < 64<<10; next++ {
+			events, err := h.eventsAt(c, next)
+			if err != nil {
+				h.slog.Warn("a stream of changes ends: the journal cannot be read", "sequence", next, "error", err)
+				return
+			}
+			out = h.appendEvents(out, id, next, events)
+		}
+		if len(out) > 0 {
+			if _, err := c.Writer.Write(out); err != nil {
+				return
+			}
+			c.Writer.Flush()
+			continue
+		}
+		select {
+		case <-moved:
+		case <-beat.C:
+			if _, err := c.Writer.WriteString(": \n\n"); err != nil {
+				return
+			}
+			c.Writer.Flush()
+		case <-check.C:
+			if p, err := h.verify(token); err != nil || !p.CanRead(id) {
+				return // the reader comes back with a new token and its Last-Event-ID
+			}
+		case <-h.stopping:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (h *Hub) eventsAt(c *gin.Context, sequence uint64) ([]changeEvent, error) {
+	if events, ok := h.feed.at(sequence); ok {
+		return events, nil
+	}
+	b, err := h.journal.Read(c.Request.Context(), sequence)
+	if errors.Is(err, journal.ErrNoBlock) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return changesOf(b), nil
+}
+
+// appendEvents writes the block's events of the dataset. The id stands on the last of
+// them: a reader cut off in the middle of a block is told of the whole block again.
+func (h *Hub) appendEvents(out []byte, id string, sequence uint64, events []changeEvent) []byte {
+	last := -1
+	for i := range events {
+		if events[i].Dataset == id {
+			last = i
+		}
+	}
+	for i := range events {
+		if events[i].Dataset != id {
+			continue
+		}
+		e := events[i]
+		if h.heldOf(e.Submission) != nil {
+			e.State = "held"
+		}
+		if i == last {
+			out = strconv.AppendUint(append(out, "id: "...), sequence, 10)
+			out = append(out, '\n')
+		}
+		text, _ := json.Marshal(e) // strings and numbers: it cannot fail
+		out = append(append(append(out, "event: submission\ndata: "...), text...), "\n\n"...)
+	}
+	return out
+}
+
+// readDiff answers GET /v1/datasets/{id}/diff.
+func (h *Hub) readDiff(c *gin.Context) {
+	id := c.Param("id")
+	if h.catalog.get(id) == nil {
+		h.fail(c, unknownDataset(id))
+		return
+	}
+	q, err := analytics.ParseDiffParameters(id, c.Request.URL.Query())
+	if err == nil {
+		err = h.write(c, true, id+"-diff", func(out analytics.Encoder) (analytics.Tail, error) {
+			return h.analytics.WriteDiff(c.Request.Context(), q, reader(c), h.position(), out)
+		})
+	}
+	if err != nil {
+		h.failQuery(c, err)
+	}
+}
+
