@@ -89,6 +89,9 @@ func newFixture(t testing.TB, datasets ...string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if err := f.EnsureSubmissions(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range contracts {
 		if len(datasets) == 0 || slices.Contains(datasets, c.ID) {
 			f.ensure(c)

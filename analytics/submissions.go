@@ -28,6 +28,7 @@ type Submission struct {
 	Reason          string // of a retraction
 	Bytes           uint64 // of the body after decoding
 	ReceivedAt      time.Time
+	Mends           string // the submission whose rejected rows it brings again
 }
 
 // ID is the submission's id as people see it.
@@ -53,7 +54,7 @@ func (a *Analytics) InsertSubmissions(ctx context.Context, rows []Submission) er
 	for i := range rows {
 		s := &rows[i]
 		err := batch.Append(s.Sequence, s.Index, s.Dataset, s.ContractVersion, s.Agency, s.Client, s.Kind, s.Mode,
-			s.Received, s.Accepted, s.Rejected, s.Superseded, s.SHA256, s.Reason, s.Bytes, s.ReceivedAt)
+			s.Received, s.Accepted, s.Rejected, s.Superseded, s.SHA256, s.Reason, s.Bytes, s.ReceivedAt, s.Mends)
 		if err != nil {
 			_ = batch.Abort() // the error of the row is the one to tell
 			return fmt.Errorf("submission %s: %w", s.ID(), err)
@@ -127,6 +128,22 @@ func (a *Analytics) Submission(ctx context.Context, id string) (*Submission, err
 	return &list[0], nil
 }
 
+// MendedBy lists the submissions that bring the rejected rows of one again, oldest first.
+func (a *Analytics) MendedBy(ctx context.Context, id string) ([]string, error) {
+	s := &statement{}
+	var names []string
+	for _, column := range submissionColumns() {
+		names = append(names, column.Name)
+	}
+	s.add("SELECT "+quoteAll(names)+" FROM "+a.tables.submissions()+" FINAL WHERE mends = ? ORDER BY seq, idx LIMIT 1000", id)
+	list, err := a.readSubmissions(ctx, s)
+	var ids []string
+	for i := range list {
+		ids = append(ids, list[i].ID())
+	}
+	return ids, err
+}
+
 func (a *Analytics) readSubmissions(ctx context.Context, s *statement) ([]Submission, error) {
 	rows, err := a.store.Reader().Query(undated(ctx), s.text.String(), s.args...)
 	if err != nil {
@@ -137,7 +154,7 @@ func (a *Analytics) readSubmissions(ctx context.Context, s *statement) ([]Submis
 	for rows.Next() {
 		var s Submission
 		if err := rows.Scan(&s.Sequence, &s.Index, &s.Dataset, &s.ContractVersion, &s.Agency, &s.Client, &s.Kind, &s.Mode,
-			&s.Received, &s.Accepted, &s.Rejected, &s.Superseded, &s.SHA256, &s.Reason, &s.Bytes, &s.ReceivedAt); err != nil {
+			&s.Received, &s.Accepted, &s.Rejected, &s.Superseded, &s.SHA256, &s.Reason, &s.Bytes, &s.ReceivedAt, &s.Mends); err != nil {
 			return nil, fmt.Errorf("read a submission: %w", err)
 		}
 		list = append(list, s)

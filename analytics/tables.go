@@ -81,6 +81,7 @@ func submissionColumns() []schemas.Column {
 		{Name: "reason", Type: "String"},
 		{Name: "bytes", Type: "UInt64"},
 		{Name: "received_at", Type: "DateTime64(3, 'UTC')"},
+		{Name: "mends", Type: "String"},
 	}
 }
 

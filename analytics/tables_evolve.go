@@ -29,15 +29,17 @@ func (a *Analytics) EnsureTables(ctx context.Context, c *schemas.Contract, colum
 	if c.ID == submissionsTable || strings.HasSuffix(c.ID, historySuffix) || strings.HasSuffix(c.ID, localSuffix) {
 		return fmt.Errorf("dataset %s: the name is one of the hub's own tables; choose another id", c.ID)
 	}
-	if err := a.run(ctx, a.tables.create(submissionTable())); err != nil {
-		return err
-	}
 	for _, want := range datasetTables(c, columns) {
 		if err := a.ensure(ctx, c.ID, want); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// EnsureSubmissions makes the table of submissions, or brings it up to this release.
+func (a *Analytics) EnsureSubmissions(ctx context.Context) error {
+	return a.ensure(ctx, submissionsTable, submissionTable())
 }
 
 func (a *Analytics) run(ctx context.Context, statements []string) error {

@@ -174,6 +174,9 @@ func TestTwoShardsAnswerAsOneServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.tables.unreplicated = true
+	if err := f.EnsureSubmissions(ctx); err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range f.contracts {
 		if c.ID != "tourism_flow" && c.ID != "scenic_spot" {
 			continue

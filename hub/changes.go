@@ -261,4 +261,3 @@ func (h *Hub) readDiff(c *gin.Context) {
 		h.failQuery(c, err)
 	}
 }
-

@@ -131,9 +131,10 @@ func (h *Hub) openLedger(ctx context.Context) error {
 		return err
 	}
 	h.committer = h.journal.NewCommitter(h.ledger.last, h.ledger.lastTime, journal.CommitterOptions{
-		Admit:  h.ledger.admit,
+		Admit: h.ledger.admit,
 		Apply: func(b *journal.Block) error {
 			h.feed.note(b)
+			h.metrics.rows.note(b)
 			return h.ledger.apply(b)
 		},
 		Seal:   func(b *journal.Block) { receipt.Seal(b, h.auth.SignReceipt) },

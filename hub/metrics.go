@@ -17,6 +17,7 @@ type metrics struct {
 	seconds  *prometheus.HistogramVec
 	answers  *prometheus.CounterVec
 	panics   prometheus.Counter
+	rows     *rowCounter
 	handler  http.Handler
 }
 
@@ -38,6 +39,7 @@ func newMetrics(version string) *metrics {
 	build.WithLabelValues(version).Set(1)
 	m.Registry.MustRegister(m.seconds, m.answers, m.panics, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.rows = newRowCounter(m.Registry)
 	m.handler = promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{Registry: m.Registry, MaxRequestsInFlight: 4})
 	return m
 }

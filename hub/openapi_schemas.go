@@ -89,6 +89,8 @@ func openapiSchemas() map[string]schema {
 			"received_at":      instant,
 			"reason":           described(text1, "of a retraction"),
 			"held_reason":      text1,
+			"mends":            described(text1, "the partial push whose rejected records it brings again"),
+			"mended_by":        described(list(text1), "the pushes that brought its rejected records again"),
 		}),
 		"Dataset": object("id name version classification", map[string]schema{
 			"id":             text1,

@@ -10,6 +10,7 @@ import (
 	"mime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -29,6 +30,7 @@ type push struct {
 	dryRun  bool
 	wait    bool
 	key     [16]byte
+	mends   string // a partial push of before, whose rejected rows come again
 }
 
 // smallBody is the size up to which a body is checked and committed in one
@@ -112,7 +114,7 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 	}
 	for name := range c.Request.URL.Query() {
 		if !slices.Contains(pushParameters, name) { // a dry_run that is misspelt must not write
-			return badParam(name, "unknown_field", "", "没有参数 "+name+"；可用 mode、dry_run、wait、lang", "There is no parameter "+name+"; there are mode, dry_run, wait and lang")
+			return badParam(name, "unknown_field", "", "没有参数 "+name+"；可用 "+strings.Join(pushParameters, "、"), "There is no parameter "+name+"; there are "+strings.Join(pushParameters, ", "))
 		}
 	}
 	switch mode := c.Query("mode"); mode {
@@ -129,6 +131,11 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 	default:
 		return badParam("dry_run", "type", dry, "dry_run 只能是 true 或 false", "dry_run is true or false")
 	}
+	if id := c.Query("mends"); id != "" {
+		if err := h.checkMends(c, p, id); err != nil {
+			return err
+		}
+	}
 	switch wait := c.Query("wait"); wait {
 	case "":
 	case "visible":
@@ -140,7 +147,26 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 }
 
 // pushParameters are what the query string of a push may hold.
-var pushParameters = []string{"mode", "dry_run", "wait", "lang"}
+var pushParameters = []string{"mode", "dry_run", "wait", "mends", "lang"}
+
+// checkMends looks at the submission that a push says it mends.
+func (h *Hub) checkMends(c *gin.Context, p *push, id string) error {
+	b, i, err := h.lookUp(c, id)
+	if err != nil {
+		return err
+	}
+	s := &b.Submissions[i]
+	switch {
+	case s.Agency != p.who.Agency:
+		return refuse("unknown-submission", "", "")
+	case s.Dataset != p.ds.contract.ID:
+		return badParam("mends", "dataset", id, "提交 "+id+" 属于数据集 "+s.Dataset+"，请推送到同一数据集", "Submission "+id+" is of dataset "+s.Dataset+"; push to that one")
+	case s.Rejected == 0:
+		return badParam("mends", "no_rejects", id, "提交 "+id+" 没有被拒的记录，无需改正；去掉 mends", "Submission "+id+" had no rejected records; leave mends out")
+	}
+	p.mends = id
+	return nil
+}
 
 // saneKey takes what an HTTP header can carry without doubt: 1 to 255 visible
 // ASCII characters.
@@ -244,6 +270,7 @@ func (p *push) describe(s *journal.Submission, k *checked) {
 	s.Agency, s.Client, s.Partial, s.KeyHash = p.who.Agency, p.who.ClientID, p.partial, p.key
 	s.Received, s.Rejected = uint32(k.records), uint32(k.rejected)
 	s.Accepted, s.Superseded = uint32(k.kept()), uint32(k.superseded)
+	s.Mends = p.mends
 	if len(k.list.Set)+len(k.list.Drop) > 0 {
 		s.List, _ = json.Marshal(k.list) // strings only: it cannot fail
 	}
@@ -397,6 +424,7 @@ func (h *Hub) verdict(p *push, k *checked) error {
 	case p.dryRun:
 		return nil
 	case k.foreign, k.rejected > 0 && (!p.partial || k.kept() == 0):
+		h.metrics.rows.vec.WithLabelValues(p.ds.contract.ID, p.who.Agency, "refused").Add(float64(k.rejected))
 		return invalidRecords(k.errors, k.errorCount)
 	}
 	return nil

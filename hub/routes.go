@@ -96,7 +96,7 @@ var routeGroups = []routeGroup{
 func (h *Hub) routes() []route {
 	var table []route
 	for _, part := range [][]route{
-		h.pushRoutes(), h.readRoutes(), h.queryRoutes(), h.tokenRoutes(),
+		h.pushRoutes(), h.readRoutes(), h.queryRoutes(), h.qualityRoutes(), h.tokenRoutes(),
 		h.agencyRoutes(), h.clientRoutes(), h.contractRoutes(), h.auditRoutes(), h.heldRoutes(), h.serviceRoutes(), h.pageRoutes(),
 	} {
 		table = append(table, part...)

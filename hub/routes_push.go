@@ -56,6 +56,7 @@ func (h *Hub) pushRoutes() []route {
 				{name: "mode", in: "query", schema: oneWord("atomic", "partial"), example: "atomic", zh: "接收方式", en: "all or nothing, or the good records"},
 				paramDry,
 				paramWait,
+				{name: "mends", in: "query", schema: text1, example: "42-7", zh: "本次推送改正了哪次部分接收的提交；两次提交互相链接", en: "the partial push whose rejected records this one brings again, mended; the two are linked"},
 				{name: "Content-Contract-Version", in: "header", schema: text1, example: "1.0.0", zh: "记录所依据的契约版本；省略时取记录所满足的最新版本", en: "the contract version that the records follow; without it, the newest that they satisfy"},
 				{name: "Content-Encoding", in: "header", schema: oneWord("identity", "gzip", "zstd"), example: "gzip", zh: "压缩方式", en: "how the body is compressed"}},
 			body: records,

@@ -35,7 +35,19 @@ func (h *Hub) stateOf(id string, sequence uint64) string {
 // findSubmission reads a submission that the caller may see: its own agency's,
 // or any with the audit scope.
 func (h *Hub) findSubmission(c *gin.Context) (*journal.Block, int, error) {
-	id := c.Param("submission")
+	b, index, err := h.lookUp(c, c.Param("submission"))
+	if err != nil {
+		return nil, 0, err
+	}
+	who := callOf(c).Principal
+	if who.Agency != b.Submissions[index].Agency && !who.CanAudit() {
+		return nil, 0, refuse("unknown-submission", "", "") // whose it is is not told to strangers
+	}
+	return b, index, nil
+}
+
+// lookUp reads a submission, whoever may see it.
+func (h *Hub) lookUp(c *gin.Context, id string) (*journal.Block, int, error) {
 	sequence, index, err := receipt.ParseID(id)
 	if err != nil {
 		return nil, 0, refuse("unknown-submission", "", "")
@@ -46,10 +58,6 @@ func (h *Hub) findSubmission(c *gin.Context) (*journal.Block, int, error) {
 	}
 	if err != nil {
 		return nil, 0, refuse("journal-unavailable", "", "").because(err)
-	}
-	who := callOf(c).Principal
-	if who.Agency != b.Submissions[index].Agency && !who.CanAudit() {
-		return nil, 0, refuse("unknown-submission", "", "") // whose it is is not told to strangers
 	}
 	return b, index, nil
 }
@@ -74,6 +82,10 @@ type submissionView struct {
 	ReceivedAt string `json:"received_at"`
 	Reason     string `json:"reason,omitempty"`
 	HeldReason string `json:"held_reason,omitempty"`
+	// Mends and MendedBy lead between a partial push and those that brought its
+	// rejected records again.
+	Mends    string   `json:"mends,omitempty"`
+	MendedBy []string `json:"mended_by,omitempty"`
 }
 
 // getSubmission answers GET /v1/submissions/{submission}.
@@ -90,6 +102,11 @@ func (h *Hub) getSubmission(c *gin.Context) {
 		Kind: s.Kind.String(), Mode: modeOf(s.Partial), State: h.stateOf(r.Submission, b.Sequence),
 		Received: s.Received, Accepted: s.Accepted, Rejected: s.Rejected, Superseded: s.Superseded,
 		Sequence: b.Sequence, SHA256: r.SHA256, Bytes: s.Bytes, ReceivedAt: b.ReceivedAt.Format("2006-01-02T15:04:05.000Z07:00"), Reason: s.Reason,
+	}
+	v.Mends = s.Mends
+	if s.Rejected > 0 {
+		// What the list of submissions does not know yet, or cannot say now, is left out.
+		v.MendedBy, _ = h.analytics.MendedBy(c.Request.Context(), r.Submission)
 	}
 	if held := h.heldOf(r.Submission); held != nil {
 		v.HeldReason = held.Code
@@ -228,7 +245,7 @@ func (h *Hub) listSubmissions(c *gin.Context) {
 			Kind: s.Kind, Mode: s.Mode, State: h.stateOf(s.ID(), s.Sequence),
 			Received: s.Received, Accepted: s.Accepted, Rejected: s.Rejected, Superseded: s.Superseded,
 			Sequence: s.Sequence, SHA256: s.SHA256, Bytes: s.Bytes,
-			ReceivedAt: s.ReceivedAt.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Reason: s.Reason,
+			ReceivedAt: s.ReceivedAt.UTC().Format("2006-01-02T15:04:05.000Z07:00"), Reason: s.Reason, Mends: s.Mends,
 		}
 	}
 	writeJSON(c, http.StatusOK, map[string]any{"submissions": views, "next_cursor": next})

@@ -75,6 +75,9 @@ func (h *Hub) ensureTables(ctx context.Context) error {
 	if h.tables.ready.Load() {
 		return nil
 	}
+	if err := h.analytics.EnsureSubmissions(ctx); err != nil {
+		return fmt.Errorf("table of submissions: %w", err)
+	}
 	for _, c := range h.catalog.contracts() {
 		if err := h.analytics.EnsureTables(ctx, c, h.catalog.get(c.ID).plan.Columns()); err != nil {
 			return fmt.Errorf("tables of %s: %w", c.ID, err)

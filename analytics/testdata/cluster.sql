@@ -297,7 +297,8 @@ CREATE TABLE IF NOT EXISTS `zida`.`submissions_local` ON CLUSTER `gov`
     `sha256` String,
     `reason` String,
     `bytes` UInt64,
-    `received_at` DateTime64(3, 'UTC')
+    `received_at` DateTime64(3, 'UTC'),
+    `mends` String
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}')
 ORDER BY (`seq`, `idx`)
@@ -320,7 +321,8 @@ CREATE TABLE IF NOT EXISTS `zida`.`submissions` ON CLUSTER `gov`
     `sha256` String,
     `reason` String,
     `bytes` UInt64,
-    `received_at` DateTime64(3, 'UTC')
+    `received_at` DateTime64(3, 'UTC'),
+    `mends` String
 )
 ENGINE = Distributed(`gov`, `zida`, `submissions_local`, cityHash64(`seq`));
 

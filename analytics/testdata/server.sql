@@ -167,7 +167,8 @@ CREATE TABLE IF NOT EXISTS `zida`.`submissions`
     `sha256` String,
     `reason` String,
     `bytes` UInt64,
-    `received_at` DateTime64(3, 'UTC')
+    `received_at` DateTime64(3, 'UTC'),
+    `mends` String
 )
 ENGINE = ReplacingMergeTree()
 ORDER BY (`seq`, `idx`)

@@ -51,6 +51,7 @@ type Submission struct {
 	SHA256                                   [32]byte // of the body after content decoding
 	KeyHash                                  [16]byte // of client, dataset and Idempotency-Key; zero: none was given
 	Reason                                   string   // of a retraction
+	Mends                                    string   // the submission whose rejected rows it brings again, mended
 	Section                                  int      // index of the section that holds the rows, -1 when they are staged
 	Parts                                    []Part   // the staged parts of a large submission
 	Columns                                  []string // names of the staged parts\' columns
@@ -167,6 +168,7 @@ const (
 	flagKey
 	flagDeleted
 	flagRowNumbers
+	flagMends
 )
 
 func appendSubmission(b []byte, s *Submission) []byte {
@@ -179,6 +181,9 @@ func appendSubmission(b []byte, s *Submission) []byte {
 	}
 	if s.HasKey() {
 		flags |= flagKey
+	}
+	if s.Mends != "" {
+		flags |= flagMends
 	}
 	b = append(b, flags)
 	b = appendString(b, s.Dataset)
@@ -194,6 +199,9 @@ func appendSubmission(b []byte, s *Submission) []byte {
 		b = append(b, s.KeyHash[:]...)
 	}
 	b = appendString(b, s.Reason)
+	if s.Mends != "" {
+		b = appendString(b, s.Mends)
+	}
 	b = binary.AppendVarint(b, int64(s.Section))
 	b = binary.AppendUvarint(b, uint64(len(s.Parts)))
 	if len(s.Parts) > 0 {
@@ -406,6 +414,9 @@ func (r *reader) submission(s, prev *Submission) {
 		copy(s.KeyHash[:], r.take(16))
 	}
 	s.Reason = r.text(prev.Reason)
+	if f[0]&flagMends != 0 {
+		s.Mends = string(r.bytes())
+	}
 	s.Section = int(r.varint())
 	if n := r.count(3); n > 0 {
 		s.Columns = r.names()

@@ -254,7 +254,7 @@ func (s *stream) WriteTo(to io.Writer) (int64, error) {
 // which the writer sends them.
 var SubmissionColumns = []string{
 	"seq", "idx", "dataset", "contract_version", "agency", "client", "kind", "mode",
-	"received", "accepted", "rejected", "superseded", "sha256", "reason", "bytes", "received_at",
+	"received", "accepted", "rejected", "superseded", "sha256", "reason", "bytes", "received_at", "mends",
 }
 
 // submissionRows lists the blocks' submissions as one Native block.
@@ -320,6 +320,10 @@ func submissionRows(n *native, blocks []*journal.Block) ([]byte, error) {
 	n.head("received_at", "DateTime64(3, 'UTC')")
 	for _, b := range at {
 		n.u64(uint64(b.ReceivedAt.UnixMilli()))
+	}
+	n.head("mends", "String")
+	for _, s := range subs {
+		n.text(s.Mends)
 	}
 	return n.frame()
 }
