@@ -41,6 +41,7 @@ func New(store *engine.Store, contracts func() []*schemas.Contract) (*Analytics,
 type Position struct {
 	Watermark        uint64 // every row of every submission up to it is in the current tables
 	HistoryWatermark uint64 // the same of the history tables; never above Watermark
+	Rolled           uint64 // the same of the rollups; 0: they are not kept
 }
 
 // Reader is the one who asks.

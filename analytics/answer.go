@@ -93,7 +93,7 @@ func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, posi
 func (a *Analytics) snapshot(ctx context.Context, asOf string, position Position) (snapshot, Tail, error) {
 	if asOf == "" {
 		now := time.Now().In(shanghai).Truncate(time.Second)
-		return snapshot{moment: now}, Tail{AsOf: now, Watermark: position.Watermark}, nil
+		return snapshot{moment: now, rolled: position.Rolled, complete: position.Rolled >= position.Watermark}, Tail{AsOf: now, Watermark: position.Watermark}, nil
 	}
 	t, ok := parseTime(asOf)
 	if !ok {

@@ -149,6 +149,7 @@ func (t tables) part(s *statement, p *plan, g *group, at snapshot, move shift, o
 		separator = ", "
 	}
 	s.add(" FROM ")
+	level.rollup = t.rollupFor(p, g, scope, at, move)
 	t.levels(s, p, scope, at, level, steps)
 	s.add(groupBy(p.keys("inner")) + " HAVING count() > 0)")
 	return nil
@@ -185,6 +186,7 @@ type records struct {
 	selects []string    // bucket and dimensions, with their aliases
 	pushed  []condition // on key columns
 	where   []condition
+	rollup  *rollup // to be read in the records' place
 }
 
 // recordLevel resolves bucket, dimensions, range and filters in the scope of the records.
@@ -332,7 +334,11 @@ func moved(local string, move shift) string {
 
 // records writes the rows, their lists and the conditions on them.
 func (t tables) records(s *statement, scope *rowScope, at snapshot, level *records) {
-	t.rows(s, scope.contracts, scope.contract, scope.columns, at, level.pushed)
+	if level.rollup != nil {
+		t.rolled(s, level.rollup, scope.contract, scope.columns, at, level.pushed)
+	} else {
+		t.rows(s, scope.contracts, scope.contract, scope.columns, at, level.pushed)
+	}
 	s.add(" AS _r")
 	for _, j := range scope.joins {
 		t.join(s, j, at)

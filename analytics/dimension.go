@@ -26,6 +26,7 @@ type dimension struct {
 	kind                 string
 	scale                int
 	source               string // the property, lineage column or "time" that decides its value
+	instant              bool   // finer than a day
 	key                  bool   // source is in the key, so its value never changes with a revision
 	// property whose classification applies; nil for lineage and time.
 	property *schemas.Property
@@ -144,7 +145,7 @@ var calendarParts = []calendarPart{
 
 func timeDimension(c *schemas.Contract, part calendarPart) *dimension {
 	return &dimension{
-		name: part.name, label: part.label, labelEN: part.labelEN, kind: part.kind, source: "time", key: c.Properties[c.Time].KeyPosition > 0,
+		name: part.name, instant: part.instant, label: part.label, labelEN: part.labelEN, kind: part.kind, source: "time", key: c.Properties[c.Time].KeyPosition > 0,
 		property: &c.Properties[c.Time], dataset: c.ID,
 		expression: func(s *rowScope) (string, error) {
 			local, err := s.localTime()

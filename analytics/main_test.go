@@ -89,7 +89,7 @@ func newFixture(t testing.TB, datasets ...string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := f.EnsureSubmissions(t.Context()); err != nil {
+	if err := f.EnsureOwn(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range contracts {

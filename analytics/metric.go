@@ -59,6 +59,7 @@ type fineForm struct {
 type layer struct {
 	metrics []*metric
 	byName  map[string]*metric
+	rollups []*rollup
 }
 
 func loadLayer() (*layer, error) {
@@ -83,9 +84,17 @@ func (l *layer) add(text []byte) error {
 	var file struct {
 		Dataset string    `yaml:"dataset"`
 		Metrics []*metric `yaml:"metrics"`
+		Rollups []*rollup `yaml:"rollups"`
 	}
 	if err := yaml.UnmarshalWithOptions(text, &file, yaml.Strict()); err != nil {
 		return err
+	}
+	for _, r := range file.Rollups {
+		r.dataset = file.Dataset
+		if r.Name == "" || len(r.Keys) == 0 || len(r.Metrics) == 0 || len(r.Values) == 0 {
+			return fmt.Errorf("rollup %q of %s: name, keys, metrics and values are all needed", r.Name, r.dataset)
+		}
+		l.rollups = append(l.rollups, r)
 	}
 	for _, m := range file.Metrics {
 		m.dataset = file.Dataset
@@ -162,6 +171,25 @@ func ownMetrics(c *schemas.Contract) []*metric {
 // check compiles every metric whose dataset is in the catalogue, so that a metric that
 // names what its contract does not have is found at start and not by an analyst.
 func (l *layer) check(contracts catalogue) error {
+	for _, r := range l.rollups {
+		c := contracts[r.dataset]
+		if c == nil {
+			continue
+		}
+		if c.Time < 0 || c.Properties[c.Time].Type != schemas.TypeTimestamp {
+			return fmt.Errorf("rollup %s: the dataset's time is not an instant", r.table())
+		}
+		for _, name := range r.columns(c) {
+			if _, ok := property(c, name); !ok {
+				return fmt.Errorf("rollup %s: the dataset has no property %q", r.table(), name)
+			}
+		}
+		for _, name := range r.Metrics {
+			if m := l.byName[name]; m == nil || m.dataset != r.dataset {
+				return fmt.Errorf("rollup %s: the dataset has no metric %q", r.table(), name)
+			}
+		}
+	}
 	for _, m := range l.metrics {
 		if contracts[m.dataset] == nil {
 			continue

@@ -18,6 +18,7 @@ func itoa(n int) string { return strconv.Itoa(n) }
 
 // plan is a query whose names are resolved and whose values are typed.
 type plan struct {
+	layer      *layer
 	contracts  catalogue
 	grain      Grain
 	period     timeRange
@@ -67,7 +68,7 @@ func (a *Analytics) plan(q Query, reader *Reader) (*plan, error) {
 	if err := q.check(); err != nil {
 		return nil, err
 	}
-	p := &plan{contracts: a.catalogue(), grain: q.Time.Grain, dimensions: q.Dimensions, filters: q.Filters, limit: q.Limit, shifts: []shift{{}}}
+	p := &plan{contracts: a.catalogue(), layer: a.layer, grain: q.Time.Grain, dimensions: q.Dimensions, filters: q.Filters, limit: q.Limit, shifts: []shift{{}}}
 	if p.limit == 0 {
 		p.limit = DefaultLimit
 	}

@@ -38,6 +38,10 @@ func (s *statement) where(word string, conditions []condition) {
 type snapshot struct {
 	asOf   bool
 	before uint64
+	// rolled is the sequence up to which rollups are complete, 0: they are not used;
+	// complete: nothing that counts came after it.
+	rolled   uint64
+	complete bool
 	moment time.Time // what is now, to a question of this snapshot
 }
 

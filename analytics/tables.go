@@ -259,7 +259,7 @@ func (t tables) maxSequenceQuery() string { return "SELECT max(seq) FROM " + t.s
 
 // versioned lists the dataset tables that are there.
 func (t tables) versioned(ctx context.Context, conn driver.Conn) ([]string, error) {
-	rows, err := conn.Query(ctx, "SELECT table FROM system.columns WHERE database = ? AND name = '_version' AND NOT endsWith(table, '"+localSuffix+"') ORDER BY table", t.database)
+	rows, err := conn.Query(ctx, "SELECT table FROM system.columns WHERE database = ? AND name = '_version' AND NOT endsWith(table, '"+localSuffix+"') AND NOT endsWith(table, '"+rollupSuffix+"') ORDER BY table", t.database)
 	if err != nil {
 		return nil, fmt.Errorf("list tables: %w", err)
 	}

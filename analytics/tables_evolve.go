@@ -26,7 +26,7 @@ func (e *IncompatibleError) Error() string {
 // columns are the plan's. Only widening changes are made: a property that the contract
 // no longer has stays in the table.
 func (a *Analytics) EnsureTables(ctx context.Context, c *schemas.Contract, columns []schemas.Column) error {
-	if c.ID == submissionsTable || strings.HasSuffix(c.ID, historySuffix) || strings.HasSuffix(c.ID, localSuffix) {
+	if c.ID == submissionsTable || c.ID == rollupsTable || strings.HasSuffix(c.ID, rollupSuffix) || strings.HasSuffix(c.ID, historySuffix) || strings.HasSuffix(c.ID, localSuffix) {
 		return fmt.Errorf("dataset %s: the name is one of the hub's own tables; choose another id", c.ID)
 	}
 	for _, want := range datasetTables(c, columns) {
@@ -34,11 +34,19 @@ func (a *Analytics) EnsureTables(ctx context.Context, c *schemas.Contract, colum
 			return err
 		}
 	}
+	for _, r := range a.layer.rollupsOf(c.ID) {
+		if err := a.ensure(ctx, c.ID, rollupTable(r, c, columns)); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
-// EnsureSubmissions makes the table of submissions, or brings it up to this release.
-func (a *Analytics) EnsureSubmissions(ctx context.Context) error {
+// EnsureOwn makes the hub's own tables, or brings them up to this release.
+func (a *Analytics) EnsureOwn(ctx context.Context) error {
+	if err := a.ensure(ctx, rollupsTable, rollupsProgress()); err != nil {
+		return err
+	}
 	return a.ensure(ctx, submissionsTable, submissionTable())
 }
 

@@ -174,7 +174,7 @@ func TestTwoShardsAnswerAsOneServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.tables.unreplicated = true
-	if err := f.EnsureSubmissions(ctx); err != nil {
+	if err := f.EnsureOwn(ctx); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range f.contracts {

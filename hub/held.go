@@ -125,6 +125,7 @@ func (h *Hub) releaseHeld(c *gin.Context) {
 		h.fail(c, refuse("unknown-submission", "没有挂起的提交 "+strconv.Quote(id), "There is no held submission "+strconv.Quote(id)))
 		return
 	}
+	h.rollBack(sequence)
 	for _, release := range []func(context.Context, uint64, int) error{h.current.Release, h.history.Release} {
 		if err := release(c.Request.Context(), sequence, index); err != nil {
 			if refusedRows(err) {
@@ -145,6 +146,8 @@ func (h *Hub) releaseHeld(c *gin.Context) {
 		h.fail(c, refuse("journal-unavailable", "", "").because(err))
 		return
 	}
+	h.rollBack(sequence) // once more: a round may have ended in between
+	h.rollUp(c.Request.Context(), h.history.Watermark())
 	writeJSON(c, http.StatusOK, done)
 }
 

@@ -42,6 +42,7 @@ type Hub struct {
 	larges  chan struct{} // a slot for each large body being read
 	held    held
 	feed    feed
+	rollups rollups
 	tables  tables
 	disk    diskWatch
 	behind  atomic.Bool // the journal ends below what ClickHouse knows
@@ -59,7 +60,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 	h := &Hub{larges: make(chan struct{}, largeSlots)}
 	h.shell = newShell(&cfg, func(token string) (*auth.Principal, error) { return h.auth.Verify(token) })
 	for _, open := range []func(context.Context) error{
-		h.openData, h.bind, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openHandler, h.fillLists,
+		h.openData, h.bind, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openRollups, h.openHandler, h.fillLists,
 	} {
 		if err := open(ctx); err != nil {
 			h.Close(context.Background())
@@ -268,5 +269,5 @@ func (h *Hub) accepting() error {
 // position is how far the tables have come, for queries.
 func (h *Hub) position() analytics.Position {
 	mark := h.current.Watermark()
-	return analytics.Position{Watermark: mark, HistoryWatermark: min(mark, h.history.Watermark())}
+	return analytics.Position{Watermark: mark, HistoryWatermark: min(mark, h.history.Watermark()), Rolled: h.rollups.upTo.Load()}
 }

@@ -75,8 +75,8 @@ func (h *Hub) ensureTables(ctx context.Context) error {
 	if h.tables.ready.Load() {
 		return nil
 	}
-	if err := h.analytics.EnsureSubmissions(ctx); err != nil {
-		return fmt.Errorf("table of submissions: %w", err)
+	if err := h.analytics.EnsureOwn(ctx); err != nil {
+		return fmt.Errorf("own tables: %w", err)
 	}
 	for _, c := range h.catalog.contracts() {
 		if err := h.analytics.EnsureTables(ctx, c, h.catalog.get(c.ID).plan.Columns()); err != nil {
@@ -153,6 +153,7 @@ func (h *Hub) writerOptions(name string, history bool, interval time.Duration) w
 		o.Submissions = func(ctx context.Context, body io.Reader) error {
 			return h.store.Insert(ctx, analytics.InsertSubmissionsQuery(), body)
 		}
+		o.Written = h.rollUp
 	}
 	return o
 }
