@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -23,6 +24,8 @@ const (
 	maxSheetBytes = 1 << 30   // of the sheet before compression, which lies on the disk meanwhile
 	maxCellUnits  = 32_767    // UTF-16 units in a cell
 	maxDigits     = 15        // that a spreadsheet's number keeps
+
+	maxSheetNumber = 9.99999999999999e307
 )
 
 // xlsxEncoder writes a workbook of two sheets, the rows and what is to be known of them.
@@ -167,6 +170,9 @@ func (e *xlsxEncoder) value(i int, text string) (any, int, error) {
 		return f, style, err
 	case typeNumber:
 		f, err := strconv.ParseFloat(text, 64)
+		if math.Abs(f) > maxSheetNumber {
+			return text, e.text, err
+		}
 		return f, style, err
 	case typeBoolean:
 		v, err := strconv.ParseBool(text)
