@@ -23,6 +23,9 @@ const (
 	decimalBytes      = 16      // of a decimal with more than 18 digits
 )
 
+// parquetCompression is shared, for its encoders are: 16 MiB each.
+var parquetCompression = &zstd.Codec{Level: zstd.SpeedFastest}
+
 // parquetEncoder writes Parquet as it comes, in row groups: typed columns, all of them
 // nullable, compressed with zstd; the question and its answer's state in the footer.
 type parquetEncoder struct {
@@ -74,7 +77,7 @@ func (e *parquetEncoder) Begin(head Head) error {
 		schema.fields = append(schema.fields, byName[head.Columns[i].Name])
 	}
 	e.file = parquet.NewGenericWriter[any](e.w, parquet.NewSchema("zida", schema),
-		parquet.Compression(&zstd.Codec{Level: zstd.SpeedFastest}), parquet.DictionaryMaxBytes(parquetDictionary), parquet.CreatedBy("zida", "", ""))
+		parquet.Compression(parquetCompression), parquet.DictionaryMaxBytes(parquetDictionary), parquet.CreatedBy("zida", "", ""))
 	return nil
 }
 

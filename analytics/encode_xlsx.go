@@ -47,14 +47,16 @@ type xlsxEncoder struct {
 	bytes  int
 }
 
+// The sheets' names, the same in every language: programs look for them.
+const (
+	rowsSheet  = "数据"
+	notesSheet = "说明"
+)
+
 // sheetStyle is how a column's cells look.
 type sheetStyle struct {
 	id    int
 	width float64
-}
-
-func (e *xlsxEncoder) names() (rows, notes string) {
-	return e.head.Reader.either("数据", "Data"), e.head.Reader.either("说明", "Notes")
 }
 
 func (e *xlsxEncoder) Begin(head Head) error {
@@ -64,17 +66,16 @@ func (e *xlsxEncoder) Begin(head Head) error {
 		return fmt.Errorf("workbook: %w", err)
 	}
 	e.file = excelize.NewFile(excelize.Options{TmpDir: e.dir})
-	rows, notes := e.names()
-	if err = e.file.SetSheetName("Sheet1", rows); err != nil {
+	if err = e.file.SetSheetName("Sheet1", rowsSheet); err != nil {
 		return err
 	}
-	if _, err = e.file.NewSheet(notes); err != nil {
+	if _, err = e.file.NewSheet(notesSheet); err != nil {
 		return err
 	}
 	if err = e.makeStyles(); err != nil {
 		return err
 	}
-	if e.sheet, err = e.file.NewStreamWriter(rows); err != nil {
+	if e.sheet, err = e.file.NewStreamWriter(rowsSheet); err != nil {
 		return err
 	}
 	if err = e.sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
@@ -274,8 +275,7 @@ func (e *xlsxEncoder) End(tail Tail) error {
 
 // writeNotes fills the second sheet: what is known of the answer, then its columns.
 func (e *xlsxEncoder) writeNotes(tail Tail) error {
-	_, name := e.names()
-	sheet, err := e.file.NewStreamWriter(name)
+	sheet, err := e.file.NewStreamWriter(notesSheet)
 	if err != nil {
 		return err
 	}

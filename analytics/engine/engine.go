@@ -147,8 +147,14 @@ func (s *Store) Reader() driver.Conn { return s.reader }
 // a reader_user of the operator's they are empty: that user's own limits are the operator's to set.
 func (s *Store) ExportSettings() clickhouse.Settings { return s.exports }
 
+// exportBlock is how many rows of an export come at once: what they are decoded into is most of the memory that an export needs here.
+const exportBlock = 8192
+
 func exportSettings(limits Limits) clickhouse.Settings {
-	return clickhouse.Settings{"max_execution_time": seconds(limits.ReaderTimeCeiling), "max_result_rows": limits.ReaderRows}
+	return clickhouse.Settings{
+		"max_execution_time": seconds(limits.ReaderTimeCeiling), "max_result_rows": limits.ReaderRows,
+		"max_block_size": exportBlock,
+	}
 }
 
 // Insert sends body, frames of ClickHouse's compressed format as they are, with the hub's user over a kept connection. The body is sent
