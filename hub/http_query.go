@@ -109,6 +109,9 @@ func (h *Hub) write(c *gin.Context, records bool, name, title string, answer fun
 	if format.File() {
 		header.Set("Content-Disposition", disposition(name, title, string(format), time.Now()))
 	}
+	if c.Request.Method == http.MethodHead {
+		return nil // a whole export for the sake of its headers
+	}
 	out := analytics.NewEncoder(c.Writer, encoding)
 	defer func() {
 		if err := out.Close(); err != nil {

@@ -66,9 +66,7 @@ func (s *session) write(o *outputFlags, ask func(io.Writer) error) error {
 		return usage("%s cannot be written: %v", o.out, err)
 	}
 	defer os.Remove(file.Name()) // gone by then when all went well
-	if err = ask(file); err == nil {
-		err = file.Chmod(0o644)
-	}
+	err = ask(file)
 	if closing := file.Close(); err == nil && closing != nil {
 		err = fmt.Errorf("%s: %w", o.out, closing)
 	}
