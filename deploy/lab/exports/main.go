@@ -26,6 +26,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/zida-hub/zida/analytics/engine"
 	"github.com/zida-hub/zida/connectors"
 )
@@ -40,10 +42,11 @@ func main() {
 	rows := flag.Int("rows", 10_000_000, "records to export")
 	binary := flag.String("bin", "bin/zida", "the binary to measure")
 	formats := flag.String("formats", "csv,ndjson,parquet", "formats, comma separated; xlsx holds 1048575 records")
+	atOnce := flag.Int("at-once", 1, "how many take each export at the same time; the hub lets four")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	ctx, cancel := context.WithTimeout(ctx, longest)
-	err := run(ctx, *rows, *binary, strings.Split(*formats, ","))
+	err := run(ctx, *rows, *atOnce, *binary, strings.Split(*formats, ","))
 	cancel()
 	stop()
 	if err != nil {
@@ -52,7 +55,7 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, rows int, binary string, formats []string) (err error) {
+func run(ctx context.Context, rows, atOnce int, binary string, formats []string) (err error) {
 	dir, err := os.MkdirTemp("", "zida-exports-")
 	if err != nil {
 		return err
@@ -80,9 +83,9 @@ func run(ctx context.Context, rows int, binary string, formats []string) (err er
 	if err := fill(ctx, store, rows); err != nil {
 		return err
 	}
-	fmt.Printf("%d records\n%-8s  %8s  %9s  %10s  %8s  %8s\n", rows, "format", "seconds", "rows/s", "MiB", "hub", "engine")
+	fmt.Printf("%d records, %d at once\n%-8s  %8s  %9s  %10s  %8s  %8s\n", rows, atOnce, "format", "seconds", "rows/s", "MiB", "hub", "engine")
 	for _, format := range formats {
-		if err := measure(ctx, client, format, rows, hub.Process.Pid, store.PID()); err != nil {
+		if err := measure(ctx, client, format, rows, atOnce, hub.Process.Pid, store.PID()); err != nil {
 			return fmt.Errorf("%s: %w", format, err)
 		}
 	}
@@ -192,21 +195,29 @@ func fill(ctx context.Context, store *engine.Store, rows int) error {
 }
 
 // measure takes one export and counts its bytes; what it holds is compared elsewhere.
-func measure(ctx context.Context, client *connectors.Client, format string, rows int, pids ...int) error {
+func measure(ctx context.Context, client *connectors.Client, format string, rows, atOnce int, pids ...int) error {
 	for _, pid := range pids {
 		// "5" sets the highest resident size back to what it is now, proc(5).
 		if err := os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0o600); err != nil {
 			return err
 		}
 	}
-	var counted counter
+	all := make([]counter, atOnce)
 	begin := time.Now()
-	if err := client.RecordsStream(ctx, dataset, url.Values{"limit": {"all"}, "format": {format}}, &counted); err != nil {
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range all {
+		g.Go(func() error {
+			return client.RecordsStream(ctx, dataset, url.Values{"limit": {"all"}, "format": {format}}, &all[i])
+		})
+	}
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	took := time.Since(begin).Seconds()
-	if lines := int64(rows) + 1; format == "csv" && counted.lines != lines || format == "ndjson" && counted.lines != lines-1 {
-		return fmt.Errorf("%d lines for %d records", counted.lines, rows)
+	for _, counted := range all {
+		if lines := int64(rows) + 1; format == "csv" && counted.lines != lines || format == "ndjson" && counted.lines != lines-1 {
+			return fmt.Errorf("%d lines for %d records", counted.lines, rows)
+		}
 	}
 	var peaks [2]float64
 	for i, pid := range pids {
@@ -215,7 +226,7 @@ func measure(ctx context.Context, client *connectors.Client, format string, rows
 			return err
 		}
 	}
-	fmt.Printf("%-8s  %8.1f  %9.0f  %10.1f  %4.0f MiB  %4.0f MiB\n", format, took, float64(rows)/took, float64(counted.bytes)/(1<<20), peaks[0], peaks[1])
+	fmt.Printf("%-8s  %8.1f  %9.0f  %10.1f  %4.0f MiB  %4.0f MiB\n", format, took, float64(rows*atOnce)/took, float64(all[0].bytes)/(1<<20), peaks[0], peaks[1])
 	return nil
 }
 
