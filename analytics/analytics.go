@@ -20,7 +20,11 @@ type Analytics struct {
 	contracts func() []*schemas.Contract
 	layer     *layer
 	tables    tables
+	long      chan struct{} // a slot for each long answer under way
 }
+
+// longAnswers is how many may be under way: half of the reader's connections.
+const longAnswers = 4
 
 // New loads the metric layer. contracts returns the newest version of every dataset's
 // contract; it is asked at each query, so a contract may be added while the hub runs.
@@ -29,7 +33,7 @@ func New(store *engine.Store, contracts func() []*schemas.Contract) (*Analytics,
 	if err != nil {
 		return nil, err
 	}
-	a := &Analytics{store: store, contracts: contracts, layer: metrics, tables: newTables(store.Database(), store.Cluster())}
+	a := &Analytics{store: store, contracts: contracts, layer: metrics, tables: newTables(store.Database(), store.Cluster()), long: make(chan struct{}, longAnswers)}
 	a.tables.embedded = store.Embedded()
 	if err := a.layer.check(a.catalogue()); err != nil {
 		return nil, err
@@ -48,7 +52,8 @@ type Position struct {
 type Reader struct {
 	Clearance schemas.Classification // fields above it come back null
 	CanRead   func(dataset string) bool
-	English   bool // labels in English instead of Chinese
+	English   bool   // labels in English instead of Chinese
+	Name      string // who that is, for exports to say
 }
 
 // mayRead asks for every dataset that the one named is made of.

@@ -50,7 +50,7 @@ func (a *Analytics) Query(ctx context.Context, q Query, reader Reader, position 
 }
 
 // Begin, Row and End make an Answer an Encoder that keeps what it is given.
-func (w *Answer) Begin(columns []Column) error { w.Columns = columns; return nil }
+func (w *Answer) Begin(head Head) error { w.Columns = head.Columns; return nil }
 
 // Row keeps a copy of the cells.
 func (w *Answer) Row(cells []Cell) error {
@@ -60,6 +60,9 @@ func (w *Answer) Row(cells []Cell) error {
 
 // End keeps the tail.
 func (w *Answer) End(tail Tail) error { w.Tail = tail; return nil }
+
+// Close has nothing to give back.
+func (w *Answer) Close() error { return nil }
 
 // WriteQuery answers a query row by row into out. Nothing has been written when the
 // error is a *QueryError or a *ForbiddenError about the query itself.
@@ -77,7 +80,7 @@ func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, posi
 		return Tail{}, err
 	}
 	n := 0
-	err = a.stream(ctx, s, p.columns, out, &tail.Stats, p.limit, len(p.columns), func([]Cell) bool {
+	err = a.stream(ctx, s, p.head(q, reader), out, &tail.Stats, p.limit, len(p.columns), func([]Cell) bool {
 		n++
 		tail.Truncated = n > p.limit
 		return !tail.Truncated
@@ -117,19 +120,28 @@ const boundedAnswer = 100_000
 // stream runs a statement as the reader and hands its rows on. more is asked about each
 // row and says whether to write it. Columns of the statement beyond those given are for
 // more alone.
-func (a *Analytics) stream(ctx context.Context, s *statement, columns []Column, out Encoder, stats *Stats, limit, width int, more func([]Cell) bool) error {
+//
+// A long answer holds a connection for as long as its reader takes, so there are few at once.
+func (a *Analytics) stream(ctx context.Context, s *statement, head Head, out Encoder, stats *Stats, limit, width int, more func([]Cell) bool) error {
 	ctx, cancel := context.WithCancel(undated(ctx))
 	defer cancel()
 	var account engine.Stats
 	if limit <= boundedAnswer {
 		ctx = engine.WithStats(ctx, &account)
+	} else {
+		select {
+		case a.long <- struct{}{}:
+			defer func() { <-a.long }()
+		default:
+			return errBusy(nil, 10)
+		}
 	}
 	rows, err := a.store.Reader().Query(ctx, s.text.String(), s.args...)
 	if err != nil {
 		return explain(err)
 	}
 	defer rows.Close()
-	if err := out.Begin(columns); err != nil {
+	if err := out.Begin(head); err != nil {
 		return err
 	}
 	raw := make([]sql.NullString, width)
@@ -148,7 +160,7 @@ func (a *Analytics) stream(ctx context.Context, s *statement, columns []Column, 
 		if !more(cells) {
 			continue // the last row; what follows are ClickHouse's figures
 		}
-		if err := out.Row(cells[:len(columns)]); err != nil {
+		if err := out.Row(cells[:len(head.Columns)]); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package analytics
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,7 +32,7 @@ const (
 func ParseDiffParameters(dataset string, parameters url.Values) (DiffQuery, error) {
 	records := url.Values{}
 	for name, values := range parameters {
-		if name == "as_of" || name == "history" || name == "fields" {
+		if name == "as_of" || name == "limit" && slices.Contains(values, "all") || name == "history" || name == "fields" {
 			return DiffQuery{}, invalid(name, "diff 没有参数 "+name, "diff has no parameter "+name, "用 from 与 to 指定两个时刻", "name the two moments by from and to")
 		}
 		records[name] = values
@@ -81,7 +82,12 @@ func (a *Analytics) WriteDiff(ctx context.Context, q DiffQuery, reader Reader, p
 		last = cells[len(cells)-1].Text
 		return true
 	}
-	if err := a.stream(ctx, s, columns, out, &tail.Stats, p.limit, len(columns)+1, more); err != nil {
+	head := Head{Columns: columns, Dataset: q.Dataset, Request: q, Reader: reader}
+	head.note("名称", "Name", reader.either(p.contract.Name, p.contract.NameEN))
+	head.note("之前", "Before", q.From)
+	head.note("之后", "After", q.To)
+	head.noteFilters(q.Filters, func(i int) string { return p.filterLabels[i] })
+	if err := a.stream(ctx, s, head, out, &tail.Stats, p.limit, len(columns)+1, more); err != nil {
 		return Tail{}, err
 	}
 	return tail, out.End(tail)
@@ -105,7 +111,7 @@ func (t tables) compileDiff(p *recordsPlan, reader *Reader, from, to uint64) (*s
 		keys = append(keys, c.Properties[i].Name)
 	}
 	show := func(prop *schemas.Property, name, expression, when, suffix string) {
-		column := Column{Name: name, Type: kindOf(prop), Unit: prop.Unit, Label: label(prop.Label, prop.LabelEN) + suffix}
+		column := Column{Name: name, Type: kindOf(prop), Unit: prop.Unit, Label: label(prop.Label, prop.LabelEN) + suffix, Precision: prop.Precision, Scale: prop.Scale}
 		columns = append(columns, column)
 		if prop.Classification > reader.Clearance {
 			selects = append(selects, "CAST(NULL, 'Nullable(String)')")

@@ -11,10 +11,13 @@ import (
 )
 
 // Encoder writes an answer in one format. Queries and record reads share them.
+// Begin, Row and End write; Close gives back what the encoder holds and comes last,
+// whether or not End was reached.
 type Encoder interface {
-	Begin(columns []Column) error
+	Begin(head Head) error
 	Row(cells []Cell) error
 	End(tail Tail) error
+	Close() error
 }
 
 // Format is a way to write answers.
@@ -22,41 +25,64 @@ type Format string
 
 // The formats.
 const (
-	FormatJSON   Format = "json"
-	FormatNDJSON Format = "ndjson"
-	FormatCSV    Format = "csv"
+	FormatJSON    Format = "json"
+	FormatNDJSON  Format = "ndjson"
+	FormatCSV     Format = "csv"
+	FormatParquet Format = "parquet"
+	FormatXLSX    Format = "xlsx"
 )
+
+var mediaTypes = map[Format]string{
+	FormatJSON:    "application/json",
+	FormatNDJSON:  "application/x-ndjson",
+	FormatCSV:     "text/csv; charset=utf-8; header=present",
+	FormatParquet: "application/vnd.apache.parquet",
+	FormatXLSX:    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 // ParseFormat reads a ?format= value.
 func ParseFormat(name string) (Format, bool) {
-	switch f := Format(name); f {
-	case FormatJSON, FormatNDJSON, FormatCSV:
-		return f, true
-	}
-	return "", false
+	_, ok := mediaTypes[Format(name)]
+	return Format(name), ok
 }
 
 // ContentType is the format's media type.
-func (f Format) ContentType() string {
-	switch f {
-	case FormatNDJSON:
-		return "application/x-ndjson"
-	case FormatCSV:
-		return "text/csv; charset=utf-8; header=present"
-	}
-	return "application/json"
+func (f Format) ContentType() string { return mediaTypes[f] }
+
+// File reports whether answers in the format are files that people keep: they are
+// whole unless a limit was asked for, since nobody looks for a file's next page.
+func (f Format) File() bool { return f == FormatCSV || f == FormatParquet || f == FormatXLSX }
+
+// Encoding says how an answer is to be written.
+type Encoding struct {
+	Format Format
+	// Records chooses the shape of JSON: {"records":[{…}],…} instead of
+	// {"columns":[…],"rows":[[…]],…}.
+	Records bool
+	// Unmarked leaves out the byte order mark that CSV begins with: without one Excel
+	// reads Chinese text in the machine's own encoding.
+	Unmarked bool
+	// Labels puts labels and units into the heading of CSV, in the place of names.
+	Labels bool
+	// TempDir is where workbooks are put together.
+	TempDir string
 }
 
-// NewEncoder writes to w. records chooses the shape of JSON: {"records":[{…}],…}
-// instead of {"columns":[…],"rows":[[…]],…}.
-func NewEncoder(w io.Writer, format Format, records bool) Encoder {
+// NewEncoder writes to w.
+func NewEncoder(w io.Writer, e Encoding) Encoder {
+	if e.Format == FormatXLSX {
+		return &xlsxEncoder{w: w, tempDir: e.TempDir}
+	}
+	if e.Format == FormatParquet {
+		return &parquetEncoder{w: w}
+	}
 	out := output{w: bufio.NewWriterSize(w, 32<<10)}
 	switch {
-	case format == FormatCSV:
-		return &csvEncoder{output: out}
-	case format == FormatNDJSON:
+	case e.Format == FormatCSV:
+		return &csvEncoder{output: out, encoding: e}
+	case e.Format == FormatNDJSON:
 		return &ndjsonEncoder{output: out}
-	case records:
+	case e.Records:
 		return &recordsEncoder{ndjsonEncoder{output: out}}
 	}
 	return &jsonEncoder{output: out}
@@ -70,6 +96,9 @@ type output struct {
 	rows    int
 }
 
+// Close has nothing to give back.
+func (o *output) Close() error { return nil }
+
 // emit writes the row.
 func (o *output) emit() error {
 	o.rows++
@@ -81,13 +110,13 @@ func (o *output) emit() error {
 // jsonEncoder writes the answer to a query.
 type jsonEncoder struct{ output }
 
-func (e *jsonEncoder) Begin(columns []Column) error {
-	e.columns = columns
-	head, err := json.Marshal(columns)
+func (e *jsonEncoder) Begin(head Head) error {
+	e.columns = head.Columns
+	columns, err := json.Marshal(head.Columns)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.w, `{"columns":%s,"rows":[`, head)
+	_, err = fmt.Fprintf(e.w, `{"columns":%s,"rows":[`, columns)
 	return err
 }
 
@@ -122,8 +151,8 @@ func (e *jsonEncoder) End(tail Tail) error {
 // ndjsonEncoder writes one object a line.
 type ndjsonEncoder struct{ output }
 
-func (e *ndjsonEncoder) Begin(columns []Column) error {
-	e.columns = columns
+func (e *ndjsonEncoder) Begin(head Head) error {
+	e.columns = head.Columns
 	return nil
 }
 
@@ -148,8 +177,8 @@ func (e *ndjsonEncoder) object(cells []Cell) {
 // recordsEncoder writes {"records":[…],"next_cursor":""}.
 type recordsEncoder struct{ ndjsonEncoder }
 
-func (e *recordsEncoder) Begin(columns []Column) error {
-	e.columns = columns
+func (e *recordsEncoder) Begin(head Head) error {
+	e.columns = head.Columns
 	_, err := e.w.WriteString(`{"records":[`)
 	return err
 }
@@ -165,73 +194,6 @@ func (e *recordsEncoder) Row(cells []Cell) error {
 func (e *recordsEncoder) End(tail Tail) error {
 	fmt.Fprintf(e.w, `],"next_cursor":%q,"as_of":%q,"watermark":%d}`+"\n", tail.NextCursor, tail.AsOf.In(shanghai).Format(time.RFC3339Nano), tail.Watermark)
 	return e.w.Flush()
-}
-
-// csvEncoder writes RFC 4180 with a heading.
-type csvEncoder struct{ output }
-
-func (e *csvEncoder) Begin(columns []Column) error {
-	e.columns = columns
-	for i, column := range columns {
-		if i > 0 {
-			e.line = append(e.line, ',')
-		}
-		e.line = appendCSV(e.line, column.Name)
-	}
-	e.line = append(e.line, "\r\n"...)
-	return e.emit()
-}
-
-func (e *csvEncoder) Row(cells []Cell) error {
-	for i, cell := range cells {
-		if i > 0 {
-			e.line = append(e.line, ',')
-		}
-		switch {
-		case cell.Null:
-		case e.columns[i].Type == typeInstant:
-			e.line = appendInstant(e.line, cell.Text)
-		case e.columns[i].Type == typeString:
-			e.line = appendCSV(e.line, cell.Text)
-		default:
-			e.line = append(e.line, cell.Text...)
-		}
-	}
-	e.line = append(e.line, "\r\n"...)
-	return e.emit()
-}
-
-func (e *csvEncoder) End(Tail) error { return e.w.Flush() }
-
-// appendCSV writes a text. One that a spreadsheet would take for a formula is given an
-// apostrophe in front, which spreadsheets show as text.
-func appendCSV(b []byte, text string) []byte {
-	guard := ""
-	quoted := false
-	if text != "" {
-		switch text[0] {
-		case '=', '+', '-', '@', '\t', '\r', '\n':
-			guard = "'"
-		}
-		quoted = text[0] == ' ' || text[len(text)-1] == ' '
-	}
-	for i := range len(text) {
-		switch text[i] {
-		case '"', ',', '\n', '\r', '\t':
-			quoted = true
-		}
-	}
-	if !quoted {
-		return append(append(b, guard...), text...)
-	}
-	b = append(append(b, '"'), guard...)
-	for i := range len(text) {
-		if text[i] == '"' {
-			b = append(b, '"')
-		}
-		b = append(b, text[i])
-	}
-	return append(b, '"')
 }
 
 // appendJSON writes a cell: numbers and booleans as they are, decimals as texts so that

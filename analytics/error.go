@@ -18,6 +18,7 @@ const (
 	ProblemCursor           = "cursor-invalid"
 	ProblemTooExpensive     = "query-too-expensive"
 	ProblemBusy             = "overloaded"
+	ProblemExportTooLarge   = "export-too-large"
 	problemField            = "field-not-readable"
 	problemScope            = "missing-scope"
 )
@@ -175,11 +176,15 @@ func explain(err error) error {
 			Remedy: "缩短时间范围、增加筛选或使用更粗的粒度", FixEN: "ask for a shorter time, add a filter or take a coarser grain",
 		}
 	case ProblemBusy:
-		return &QueryError{
-			Problem: problem, underlying: err, RetryAfterSeconds: 1,
-			Message: "同时进行的查询过多", MessageEN: "too many queries run at once",
-			Remedy: "稍后重试", FixEN: "try again shortly",
-		}
+		return errBusy(err, 1)
 	}
 	return err
+}
+
+func errBusy(underlying error, seconds int) error {
+	return &QueryError{
+		Problem: ProblemBusy, underlying: underlying, RetryAfterSeconds: seconds,
+		Message: "同时进行的查询过多", MessageEN: "too many queries run at once",
+		Remedy: "稍后重试", FixEN: "try again shortly",
+	}
 }

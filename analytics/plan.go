@@ -53,14 +53,6 @@ type orderTerm struct {
 	desc       bool
 }
 
-// Column describes a column of an answer.
-type Column struct {
-	Name  string `json:"name"`
-	Type  string `json:"type"`
-	Unit  string `json:"unit"`
-	Label string `json:"label"`
-}
-
 // timeColumn is the name of the bucket's column.
 const timeColumn = "time"
 
@@ -226,33 +218,47 @@ func (p *plan) checkRequired() error {
 
 // describe makes the answer's columns: time, dimensions, metrics, then what was compared.
 func (p *plan) describe(reader *Reader) {
-	pick := func(zh, en string) string {
-		if reader.English && en != "" {
-			return en
-		}
-		return zh
-	}
 	if p.grain != GrainNone {
 		kind := typeDate
 		if p.grain.finerThanDay() {
 			kind = typeInstant
 		}
-		p.columns = append(p.columns, Column{Name: timeColumn, Type: kind, Label: pick("时间", "Time")})
+		p.columns = append(p.columns, Column{Name: timeColumn, Type: kind, Label: reader.either("时间", "Time")})
 	}
 	for _, d := range p.groups[0].dimensions {
-		p.columns = append(p.columns, Column{Name: d.name, Type: d.kind, Label: pick(d.label, d.labelEN)})
+		column := Column{Name: d.name, Type: d.kind, Label: reader.either(d.label, d.labelEN), Scale: d.scale}
+		if d.property != nil && d.property.Name == d.name {
+			column.Precision, column.Definition = d.property.Precision, reader.either(d.property.Description, d.property.DescriptionEN)
+		}
+		p.columns = append(p.columns, column)
 	}
+	var compared []Column
 	for _, m := range p.metrics {
-		p.columns = append(p.columns, Column{Name: m.Name, Type: m.Type, Unit: m.Unit, Label: pick(m.Label, m.LabelEN)})
+		column := Column{
+			Name: m.Name, Type: m.Type, Unit: m.Unit, Label: reader.either(m.Label, m.LabelEN), Precision: maxDecimal, Scale: m.Scale,
+			Definition: strings.TrimSpace(reader.either(m.Text, m.TextEN)),
+		}
+		p.columns = append(p.columns, column)
+		column.Name, column.Label = m.Name+"_previous", reader.either(m.Label+"（对比期）", m.LabelEN+" (compared)")
+		compared = append(compared, column, Column{Name: m.Name + "_change", Type: typeNumber, Label: reader.either(m.Label+"（变化率）", m.LabelEN+" (change)")})
 	}
-	if !p.compare {
-		return
+	if p.compare {
+		p.columns = append(p.columns, compared...)
 	}
-	for _, m := range p.metrics {
-		p.columns = append(p.columns,
-			Column{Name: m.Name + "_previous", Type: m.Type, Unit: m.Unit, Label: pick(m.Label+"（对比期）", m.LabelEN+" (compared)")},
-			Column{Name: m.Name + "_change", Type: typeNumber, Label: pick(m.Label+"（变化率）", m.LabelEN+" (change)")})
-	}
+}
+
+// maxDecimal is the most digits that a metric's decimal is written with.
+const maxDecimal = 38
+
+// head tells formats that carry it along what was asked.
+func (p *plan) head(q Query, reader Reader) Head {
+	h := Head{Columns: p.columns, Metrics: q.Metrics, Request: q, Reader: reader}
+	h.note("维度", "Dimensions", strings.Join(q.Dimensions, reader.either("、", ", ")))
+	h.noteTime(q.Time.From, q.Time.To)
+	h.note("粒度", "Grain", string(q.Time.Grain))
+	h.noteFilters(q.Filters, func(i int) string { return reader.either(p.groups[0].filters[i].label, p.groups[0].filters[i].labelEN) })
+	h.note("对比", "Compared with", q.Compare)
+	return h
 }
 
 // changeExpression is the relative change of metric i against the n metrics' previous values.

@@ -152,7 +152,7 @@ func ParseQueryParameters(parameters url.Values) (Query, error) {
 	return q, q.check()
 }
 
-var queryParameters = []string{"metrics", "dimensions", "from", "to", "grain", "filter", "order", "limit", "as_of", "compare", "format"}
+var queryParameters = append([]string{"metrics", "dimensions", "from", "to", "grain", "filter", "order", "limit", "as_of", "compare"}, formParameters...)
 
 func names(values []string) []string {
 	var out []string

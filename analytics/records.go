@@ -6,24 +6,30 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2"
 
 	"github.com/zida-hub/zida/schemas"
 )
 
 // RecordsQuery asks for a dataset's records: GET /v1/datasets/{id}/records.
 type RecordsQuery struct {
-	Dataset  string
-	Fields   []string // properties and lineage fields; empty: all properties, with History lineage too
-	Filters  []Filter // on properties and lineage fields
-	From, To string   // of the event time, as in Query
-	AsOf     string
-	History  bool // every version ever accepted, retractions included
-	Limit    int
-	Cursor   string
+	Dataset string   `json:"dataset"`
+	Fields  []string `json:"fields,omitempty"`  // properties and lineage fields; empty: all properties, with History lineage too
+	Filters []Filter `json:"filters,omitempty"` // on properties and lineage fields
+	From    string   `json:"from,omitempty"`    // of the event time, as in Query
+	To      string   `json:"to,omitempty"`
+	AsOf    string   `json:"as_of,omitempty"`
+	History bool     `json:"history,omitempty"` // every version ever accepted, retractions included
+	Limit   int      `json:"limit,omitempty"`
+	// All asks for every record at once, in no certain order, in place of a page by version.
+	All    bool   `json:"all,omitempty"`
+	Cursor string `json:"cursor,omitempty"`
 }
 
 // What one page of records may hold.
@@ -35,19 +41,20 @@ const (
 // lineageField is a field that follows from the submission and not from the record.
 type lineageField struct {
 	Column
+	labelEN string
 	sql     string
 	columns []string // that sql reads
 }
 
 // lineageFields are what every record carries beside its properties.
 var lineageFields = []lineageField{
-	{Column{Name: "_version", Type: typeInteger, Label: "版本"}, "_version", []string{"_version"}},
-	{Column{Name: "_deleted", Type: typeBoolean, Label: "已撤回"}, "(_deleted = 1)", []string{"_deleted"}},
-	{Column{Name: "_agency", Type: typeString, Label: "报送机构"}, "_agency", []string{"_agency"}},
-	{Column{Name: "_client", Type: typeString, Label: "客户端"}, "_client", []string{"_client"}},
-	{Column{Name: "_submission", Type: typeString, Label: "提交编号"}, "concat(toString(bitShiftRight(_version, 24)), '-', toString(_submission))", []string{"_version", "_submission"}},
-	{Column{Name: "_row", Type: typeInteger, Label: "记录序号"}, "_row", []string{"_row"}},
-	{Column{Name: "_received_at", Type: typeInstant, Label: "接收时刻"}, "_received_at", []string{"_received_at"}},
+	{Column{Name: "_version", Type: typeInteger, Label: "版本"}, "Version", "_version", []string{"_version"}},
+	{Column{Name: "_deleted", Type: typeBoolean, Label: "已撤回"}, "Retracted", "(_deleted = 1)", []string{"_deleted"}},
+	{Column{Name: "_agency", Type: typeString, Label: "报送机构"}, "Agency", "_agency", []string{"_agency"}},
+	{Column{Name: "_client", Type: typeString, Label: "客户端"}, "Client", "_client", []string{"_client"}},
+	{Column{Name: "_submission", Type: typeString, Label: "提交编号"}, "Submission", "concat(toString(bitShiftRight(_version, 24)), '-', toString(_submission))", []string{"_version", "_submission"}},
+	{Column{Name: "_row", Type: typeInteger, Label: "记录序号"}, "Record number", "_row", []string{"_row"}},
+	{Column{Name: "_received_at", Type: typeInstant, Label: "接收时刻"}, "Received at", "_received_at", []string{"_received_at"}},
 }
 
 // recordsPlan is a RecordsQuery with names resolved.
@@ -59,15 +66,20 @@ type recordsPlan struct {
 	pushed   []condition
 	where    []condition
 	history  bool
+	all      bool
 	limit    int
 	after    uint64 // versions up to it have been given
 	at       snapshot
 	print    uint32 // of everything but limit and cursor
+
+	filterLabels []string
 }
 
 // WriteRecords writes one page of records, ordered by version, and returns the cursor of
 // the next in the tail. A record that is revised while a reader pages through moves to a
-// higher version, so it may come twice and is never missed.
+// higher version, so it may come twice and is never missed. With q.All it writes all of
+// them by one SELECT, which ClickHouse answers from one set of parts as it reads: each
+// once, of one state, and in as little memory as a page.
 func (a *Analytics) WriteRecords(ctx context.Context, q RecordsQuery, reader Reader, position Position, out Encoder) (Tail, error) {
 	p, err := a.planRecords(q, &reader)
 	if err != nil {
@@ -83,6 +95,12 @@ func (a *Analytics) WriteRecords(ctx context.Context, q RecordsQuery, reader Rea
 	if err := p.resume(q.Cursor, &tail); err != nil {
 		return Tail{}, err
 	}
+	if err := a.checkRows(ctx, p, out); err != nil {
+		return Tail{}, err
+	}
+	if q.All {
+		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(a.store.ExportSettings()))
+	}
 	s := a.tables.compileRecords(p)
 	n, last := 0, ""
 	more := func(cells []Cell) bool {
@@ -93,10 +111,39 @@ func (a *Analytics) WriteRecords(ctx context.Context, q RecordsQuery, reader Rea
 		last = cells[len(cells)-1].Text
 		return true
 	}
-	if err := a.stream(ctx, s, p.columns, out, &tail.Stats, p.limit, len(p.columns)+1, more); err != nil {
+	if err := a.stream(ctx, s, p.head(q, reader), out, &tail.Stats, p.limit, len(p.columns)+1, more); err != nil {
 		return Tail{}, err
 	}
 	return tail, out.End(tail)
+}
+
+// checkRows refuses an answer that its format has no room for before a row of it is read.
+func (a *Analytics) checkRows(ctx context.Context, p *recordsPlan, out Encoder) error {
+	sheet, ok := out.(*xlsxEncoder)
+	if !ok || p.limit <= maxSheetRows {
+		return nil
+	}
+	var rows uint64
+	s := a.tables.countRecords(p, maxSheetRows+1)
+	if err := a.store.Reader().QueryRow(undated(ctx), s.text.String(), s.args...).Scan(&rows); err != nil {
+		return fmt.Errorf("count %s: %w", p.contract.ID, explain(err))
+	}
+	if rows > maxSheetRows {
+		return sheet.tooManyRows()
+	}
+	return nil
+}
+
+// head tells formats that carry it along what was asked.
+func (p *recordsPlan) head(q RecordsQuery, reader Reader) Head {
+	h := Head{Columns: p.columns, Dataset: q.Dataset, Request: q, Reader: reader}
+	h.note("名称", "Name", reader.either(p.contract.Name, p.contract.NameEN))
+	h.noteTime(q.From, q.To)
+	h.noteFilters(q.Filters, func(i int) string { return p.filterLabels[i] })
+	if q.History {
+		h.note("版本", "Versions", reader.either("全部版本，含已修订与已撤回的", "all, those revised or retracted included"))
+	}
+	return h
 }
 
 func (a *Analytics) planRecords(q RecordsQuery, reader *Reader) (*recordsPlan, error) {
@@ -110,12 +157,14 @@ func (a *Analytics) planRecords(q RecordsQuery, reader *Reader) (*recordsPlan, e
 	if !reader.mayRead(c.ID) {
 		return nil, &ForbiddenError{Dataset: c.ID}
 	}
-	p := &recordsPlan{contract: c, history: q.History, limit: q.Limit, print: q.fingerprint()}
-	if p.limit == 0 {
+	p := &recordsPlan{contract: c, history: q.History, all: q.All, limit: q.Limit, print: q.fingerprint()}
+	switch {
+	case q.All:
+		p.limit = math.MaxInt
+	case p.limit == 0:
 		p.limit = DefaultRecords
-	}
-	if p.limit < 0 || p.limit > MaxRecords {
-		return nil, invalidLimit("limit")
+	case p.limit < 0 || p.limit > MaxRecords:
+		return nil, invalidRecordsLimit()
 	}
 	if len(q.Filters) > maxFilters {
 		return nil, invalid("filter", fmt.Sprintf("最多 %d 项", maxFilters), fmt.Sprintf("at most %d entries are allowed", maxFilters), "拆成几次查询", "split the query")
@@ -143,7 +192,11 @@ func (p *recordsPlan) field(pointer, name string, english bool) (Column, string,
 	for _, f := range lineageFields {
 		if f.Name == name {
 			p.read(f.columns...)
-			return f.Column, f.sql, schemas.Public, nil
+			column := f.Column
+			if english {
+				column.Label = f.labelEN
+			}
+			return column, f.sql, schemas.Public, nil
 		}
 	}
 	property, ok := property(p.contract, name)
@@ -159,9 +212,10 @@ func (p *recordsPlan) field(pointer, name string, english bool) (Column, string,
 		return Column{}, "", 0, e.suggest(name, known)
 	}
 	p.read(name)
-	column := Column{Name: name, Type: kindOf(property), Unit: property.Unit, Label: property.Label}
-	if english && property.LabelEN != "" {
-		column.Label = property.LabelEN
+	in := Reader{English: english}
+	column := Column{
+		Name: name, Type: kindOf(property), Unit: in.either(property.Unit, property.UnitEN), Label: in.either(property.Label, property.LabelEN),
+		Precision: property.Precision, Scale: property.Scale, Definition: in.either(property.Description, property.DescriptionEN),
 	}
 	return column, quote(name), property.Classification, nil
 }
@@ -180,15 +234,14 @@ func (p *recordsPlan) selectFields(q RecordsQuery, reader *Reader) error {
 	}
 	for i, name := range fields {
 		column, expression, class, err := p.field("fields", name, reader.English)
-		scale := 0
-		if property, ok := property(p.contract, name); ok {
-			scale = property.Scale
-		}
 		if err != nil {
 			return err
 		}
 		if slices.Index(fields, name) != i {
 			return invalid("fields", "字段 "+name+" 重复", "field "+name+" is asked for twice", "只写一次", "ask for it once")
+		}
+		if class > reader.Clearance {
+			column.Definition = strings.TrimSpace(reader.either("高于读取者的密级，未给出。", "Above the reader's clearance, left out. ") + column.Definition)
 		}
 		p.columns = append(p.columns, column)
 		if class > reader.Clearance {
@@ -199,7 +252,7 @@ func (p *recordsPlan) selectFields(q RecordsQuery, reader *Reader) error {
 			p.selects = append(p.selects, "CAST(if("+expression+", 'true', 'false'), 'Nullable(String)')")
 			continue
 		}
-		p.selects = append(p.selects, text(expression, column.Type, scale))
+		p.selects = append(p.selects, text(expression, column.Type, column.Scale))
 	}
 	return nil
 }
@@ -207,10 +260,11 @@ func (p *recordsPlan) selectFields(q RecordsQuery, reader *Reader) error {
 func (p *recordsPlan) filter(filters []Filter, reader *Reader) error {
 	for i := range filters {
 		f := &filters[i]
-		column, expression, class, err := p.field(f.Dimension, f.Dimension, false)
+		column, expression, class, err := p.field(f.Dimension, f.Dimension, reader.English)
 		if err != nil {
 			return err
 		}
+		p.filterLabels = append(p.filterLabels, column.Label)
 		if class > reader.Clearance {
 			return &ForbiddenError{Field: f.Dimension, Dataset: p.contract.ID}
 		}
@@ -249,10 +303,31 @@ func (p *recordsPlan) filterTime(q RecordsQuery) error {
 	return nil
 }
 
-// compileRecords writes the page as one SELECT; its last column is the version.
+// compileRecords writes the page as one SELECT; its last column is the version. All
+// records come as they are read: to order them ClickHouse would have to hold them.
 func (t tables) compileRecords(p *recordsPlan) *statement {
 	s := &statement{}
-	s.add("SELECT " + strings.Join(p.selects, ", ") + ", CAST(toString(_version), 'Nullable(String)') FROM ")
+	s.add("SELECT " + strings.Join(p.selects, ", ") + ", CAST(toString(_version), 'Nullable(String)')")
+	t.fromRecords(s, p)
+	if !p.all {
+		s.add(" ORDER BY _version LIMIT ?", int64(p.limit)+1)
+	}
+	s.add(readSettings)
+	return s
+}
+
+// countRecords counts what compileRecords selects, up to most.
+func (t tables) countRecords(p *recordsPlan, most int64) *statement {
+	s := &statement{}
+	s.add("SELECT count() FROM (SELECT 1")
+	t.fromRecords(s, p)
+	s.add(" LIMIT ?)", most)
+	s.add(readSettings)
+	return s
+}
+
+func (t tables) fromRecords(s *statement, p *recordsPlan) {
+	s.add(" FROM ")
 	if p.history {
 		s.add("(SELECT " + quoteAll(p.reads) + " FROM " + t.history(p.contract.ID) + " FINAL")
 		conditions := p.pushed
@@ -266,9 +341,6 @@ func (t tables) compileRecords(p *recordsPlan) *statement {
 	}
 	s.add(" AS _r WHERE _version > ?", p.after)
 	s.where(" AND ", p.where)
-	s.add(" ORDER BY _version LIMIT ?", int64(p.limit)+1)
-	s.add(readSettings)
-	return s
 }
 
 // cursorContent is what a cursor holds, as JSON in base64url. It is checked, not signed:
@@ -335,7 +407,10 @@ func (q *RecordsQuery) fingerprint() uint32 {
 }
 
 // recordsParameters are those of GET …/records; every other one names a property.
-var recordsParameters = []string{"fields", "filter", "from", "to", "as_of", "history", "limit", "cursor", "format"}
+var recordsParameters = append([]string{"fields", "filter", "from", "to", "as_of", "history", "limit", "cursor"}, formParameters...)
+
+// formParameters say how an answer is written, and not what is asked.
+var formParameters = []string{"format", "bom", "headings", "lang"}
 
 // ParseRecordsParameters reads the parameters of GET /v1/datasets/{id}/records. A
 // parameter with another name is a property that must equal its value (or one of them).
@@ -370,10 +445,16 @@ func ParseRecordsParameters(dataset string, parameters url.Values) (RecordsQuery
 			return q, invalid("history", "history 须为 true 或 false", "history is true or false", "改为 true 或 false", "write true or false")
 		}
 	}
-	if text := parameters.Get("limit"); text != "" {
+	if text := parameters.Get("limit"); text == "all" {
+		q.All = true
+	} else if text != "" {
 		if q.Limit, err = strconv.Atoi(text); err != nil || q.Limit <= 0 || q.Limit > MaxRecords {
-			return q, invalidLimit("limit")
+			return q, invalidRecordsLimit()
 		}
 	}
 	return q, nil
+}
+
+func invalidRecordsLimit() error {
+	return invalid("limit", "limit 须为 1 至 1000000 的整数，或 all", "limit must be a whole number from 1 to 1000000, or all", "改为该范围内的整数或 all", "give a number in that range, or all")
 }

@@ -166,7 +166,7 @@ func TestRecordsInEachFormat(t *testing.T) {
 		FormatCSV: "spot_id,name,instant_capacity,ticket_price,_received_at\r\n500111-S01,'=1+1,-5,115.00,2026-01-01T08:01:00+08:00\r\n500111-S02,\"a \"\"b\"\",\n中文\",,,2026-01-01T08:01:00+08:00\r\n",
 	} {
 		var out bytes.Buffer
-		if _, err := f.WriteRecords(t.Context(), q, everything, f.position(), NewEncoder(&out, format, true)); err != nil {
+		if _, err := f.WriteRecords(t.Context(), q, everything, f.position(), NewEncoder(&out, Encoding{Format: format, Records: true, Unmarked: true})); err != nil {
 			t.Fatal(err)
 		}
 		if !strings.HasPrefix(out.String(), wanted) {

@@ -75,11 +75,11 @@ func (c *Client) Query(ctx context.Context, query json.RawMessage) (*Answer, err
 	return &out, c.sendJSON(ctx, http.MethodPost, "/v1/query", query, &out)
 }
 
-// QueryStream asks the same and copies the answer in a format ("json", "ndjson"
-// or "csv") as it comes, whatever its size.
-func (c *Client) QueryStream(ctx context.Context, query json.RawMessage, format string, w io.Writer) error {
+// QueryStream asks the same and copies the answer as it comes, whatever its size.
+// form says how it is written: format (json, ndjson, csv, xlsx or parquet), bom, headings.
+func (c *Client) QueryStream(ctx context.Context, query json.RawMessage, form url.Values, w io.Writer) error {
 	return c.stream(ctx, &call{
-		method: http.MethodPost, path: "/v1/query", query: url.Values{"format": {format}},
+		method: http.MethodPost, path: "/v1/query", query: form,
 		header: http.Header{"Content-Type": {"application/json"}},
 		body:   Bytes(query), size: int64(len(query)),
 	}, w)
@@ -108,6 +108,12 @@ type Page struct {
 func (c *Client) Records(ctx context.Context, dataset string, filters url.Values) (*Page, error) {
 	var out Page
 	return &out, c.get(ctx, "/v1/datasets/"+url.PathEscape(dataset)+"/records", filters, &out)
+}
+
+// RecordsStream copies a dataset's records as they come, whatever their number; filters
+// are those of Records, and format, bom and headings.
+func (c *Client) RecordsStream(ctx context.Context, dataset string, filters url.Values, w io.Writer) error {
+	return c.stream(ctx, &call{method: http.MethodGet, path: "/v1/datasets/" + url.PathEscape(dataset) + "/records", query: filters}, w)
 }
 
 // Submissions lists submissions as the hub writes them.

@@ -253,7 +253,10 @@ func (h *Hub) readDiff(c *gin.Context) {
 	}
 	q, err := analytics.ParseDiffParameters(id, c.Request.URL.Query())
 	if err == nil {
-		err = h.write(c, true, id+"-diff", func(out analytics.Encoder) (analytics.Tail, error) {
+		err = h.write(c, true, id+"-diff", h.catalog.get(id).contract.Name, func(out analytics.Encoder, format analytics.Format) (analytics.Tail, error) {
+			if format.File() && q.Limit == 0 {
+				q.Limit = analytics.MaxRecords
+			}
 			return h.analytics.WriteDiff(c.Request.Context(), q, reader(c), h.position(), out)
 		})
 	}

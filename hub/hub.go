@@ -80,6 +80,9 @@ func (h *Hub) openData(context.Context) error {
 	if err := os.MkdirAll(h.conf.Data, 0o700); err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
+	if err := h.openExports(); err != nil {
+		return err
+	}
 	return h.watchDisk()
 }
 

@@ -1,12 +1,33 @@
 package hub
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/zida-hub/zida/analytics"
+)
 
 var (
 	paramAsOf = param{name: "as_of", in: "query", schema: instant, example: "2026-05-03T00:00:00+08:00",
 		zh: "取此刻之前收到的最新版本", en: "the newest version received up to then"}
-	paramFormat = param{name: "format", in: "query", schema: oneWord("json", "ndjson", "csv"), example: "json",
-		zh: "应答格式，优先于 Accept；ndjson 与 csv 的下一页游标在应答尾部 X-Next-Cursor", en: "format of the answer; goes before Accept. With ndjson and csv the next page's cursor is the trailer X-Next-Cursor"}
+	// paramsForm say how an answer is written.
+	paramsForm = []param{
+		{name: "format", in: "query", schema: oneWord("json", "ndjson", "csv", "xlsx", "parquet"), example: "json",
+			zh: "应答格式，优先于 Accept；除 json 外，下一页游标在应答尾部 X-Next-Cursor（记录）、是否被 limit 截断在 X-Truncated（查询）",
+			en: "format of the answer; goes before Accept. But for json, the next page's cursor of records is the trailer X-Next-Cursor, and X-Truncated says whether the limit cut a query's answer"},
+		{name: "bom", in: "query", schema: boolean, example: false, zh: "csv 是否以 UTF-8 字节序标记开头（Excel 需要），默认 true", en: "whether csv begins with a UTF-8 byte order mark, which Excel needs; default true"},
+		{name: "headings", in: "query", schema: oneWord("name", "label"), example: "label", zh: "csv 表头：name 为字段名（默认），label 为名称与单位", en: "the heading of csv: names (default), or labels with units"},
+		{name: "lang", in: "query", schema: oneWord("zh", "en"), example: "zh", zh: "名称与说明的语言，优先于 Accept-Language", en: "language of labels and notes; goes before Accept-Language"},
+	}
+	// paramRecordsLimit takes a page's size, or asks for everything.
+	paramRecordsLimit = param{name: "limit", in: "query", example: 1000,
+		schema: schema{"oneOf": []any{schema{"type": "integer", "minimum": 1, "maximum": analytics.MaxRecords}, oneWord("all")}},
+		zh:     "每页条数；all 为全部记录，一次给出同一时点的状态，次序不定。json 与 ndjson 默认 1000，csv、xlsx、parquet 默认 all",
+		en:     "records a page; all gives every record, of one state and in no certain order. Default 1000 with json and ndjson, all with csv, xlsx and parquet"}
+	binary     = schema{"type": "string", "contentEncoding": "binary"}
+	mediaFiles = []media{
+		{analytics.FormatXLSX.ContentType(), described(binary, "two sheets: 数据 with the rows, 说明 with what they are; at most 1,048,575 rows"), "PK…"},
+		{analytics.FormatParquet.ContentType(), described(binary, "typed, zstd; as_of, watermark, request, columns and who asked are in the key-value metadata"), "PAR1…"},
+	}
 
 	exampleQuery = map[string]any{
 		"metrics": []string{"visitors"}, "dimensions": []string{"region"},
@@ -23,7 +44,7 @@ var (
 		"as_of": nil, "watermark": 42, "stats": map[string]any{"rows_read": 8928, "elapsed_ms": 7},
 	}
 	queryProblems = []string{"query-invalid", "unknown-metric", "unknown-dimension", "field-not-readable", "forbidden", "not-acceptable",
-		"query-too-expensive", "overloaded", "engine-unavailable", "quota-exceeded"}
+		"query-too-expensive", "export-too-large", "disk-low", "overloaded", "engine-unavailable", "quota-exceeded"}
 )
 
 func (h *Hub) readRoutes() []route {
@@ -48,35 +69,35 @@ func (h *Hub) readRoutes() []route {
 		{method: http.MethodGet, path: "/v1/datasets/:id/records", name: "readRecords", group: "read", needs: needRead, quota: queryQuota, handle: h.readRecords,
 			zh: text{"读取记录", "每条记录的当前版本；history=true 给出全部版本，as_of 给出当时的版本。高于本客户端密级的字段为 null。未列出的查询参数按字段名筛选。"},
 			en: text{"Read records", "The current version of each; history=true gives every version, as_of those of that moment. Fields above the client's clearance are null. Any other parameter filters by the field of that name."},
-			params: []param{paramDataset, paramLimit(1_000_000), paramCursor, paramAsOf,
+			params: append([]param{paramDataset, paramRecordsLimit, paramCursor, paramAsOf,
 				{name: "from", in: "query", schema: text1, example: "2026-05-01", zh: "事件时间起（含）", en: "event time from, inclusive"},
 				{name: "to", in: "query", schema: text1, example: "2026-06-01", zh: "事件时间止（不含）", en: "event time to, exclusive"},
 				{name: "fields", in: "query", schema: text1, example: "spot_id,entries,_submission", zh: "字段，逗号分隔；_ 开头的为来源字段", en: "fields, comma separated; those with _ tell where a record came from"},
 				{name: "filter", in: "query", schema: text1, example: "region:in:500111,512021", zh: "筛选 字段:运算:值,值，可重复", en: "field:op:value,value; may be repeated"},
-				{name: "history", in: "query", schema: boolean, example: false, zh: "包含被修订、被撤回的版本", en: "with versions that were revised or retracted"}, paramFormat},
-			answers: ok("记录", "The records", []media{
+				{name: "history", in: "query", schema: boolean, example: false, zh: "包含被修订、被撤回的版本", en: "with versions that were revised or retracted"}}, paramsForm...),
+			answers: ok("记录", "The records", append([]media{
 				{"application/json", object("records next_cursor", map[string]schema{"records": list(schema{"type": "object"}), "next_cursor": text1}),
 					map[string]any{"records": []any{exampleRecord}, "next_cursor": ""}},
 				{"application/x-ndjson", text1, `{"spot_id":"512021-S99","region":"512021","entries":318}` + "\n"},
-				{"text/csv", text1, "spot_id,region,entries\n512021-S99,512021,318\n"}}),
+				{"text/csv", text1, "spot_id,region,entries\n512021-S99,512021,318\n"}}, mediaFiles...)),
 			problems: []string{"unknown-dataset", "unknown-field", "cursor-invalid", "invalid-request", "query-invalid", "field-not-readable",
-				"not-acceptable", "query-too-expensive", "overloaded", "engine-unavailable", "quota-exceeded"}},
+				"not-acceptable", "query-too-expensive", "export-too-large", "disk-low", "overloaded", "engine-unavailable", "quota-exceeded"}},
 		{method: http.MethodGet, path: "/v1/datasets/:id/diff", name: "readDiff", group: "read", needs: needRead, quota: queryQuota, handle: h.readDiff,
 			zh: text{"两个时刻之间的变化", "from 与 to 之间新增（added）、修订（revised）、撤回（retracted）的记录，附前后数值与末次改动的提交；重报而数值未变的不列。其他查询参数按主键字段筛选。"},
 			en: text{"What changed between two moments", "The records added, revised or retracted between from and to, with their values before and after and the submission of the last change; what was pushed again with equal values is left out. Any other parameter filters by a property of the key."},
-			params: []param{paramDataset,
+			params: append([]param{paramDataset,
 				{name: "from", in: "query", required: true, schema: text1, example: "2026-05-01", zh: "之前的时刻：日期（北京时间零点）或 RFC 3339", en: "the earlier moment: a day (its first instant in Asia/Shanghai) or RFC 3339"},
 				{name: "to", in: "query", schema: text1, example: "2026-05-08", zh: "之后的时刻，省略为现在", en: "the later one; now when left out"},
-				paramLimit(1_000_000), paramCursor, paramFormat},
-			answers: ok("变化", "The changes", []media{
+				paramLimit(1_000_000), paramCursor}, paramsForm...),
+			answers: ok("变化", "The changes", append([]media{
 				{"application/json", object("records next_cursor", map[string]schema{"records": list(schema{"type": "object"}), "next_cursor": text1}),
 					map[string]any{"next_cursor": "", "records": []any{map[string]any{
 						"change": "revised", "park_id": "500111-P05", "month": "2026-04", "tax_before": "1200.00", "tax_after": "1350.00",
 						"_agency": "dazu-jxw", "_submission": "42-7", "_received_at": "2026-05-06T10:12:00+08:00"}}}},
 				{"application/x-ndjson", text1, `{"change":"revised","park_id":"500111-P05","month":"2026-04","tax_before":"1200.00","tax_after":"1350.00"}` + "\n"},
-				{"text/csv", text1, "change,park_id,month,tax_before,tax_after\nrevised,500111-P05,2026-04,1200.00,1350.00\n"}}),
+				{"text/csv", text1, "change,park_id,month,tax_before,tax_after\nrevised,500111-P05,2026-04,1200.00,1350.00\n"}}, mediaFiles...)),
 			problems: []string{"unknown-dataset", "unknown-field", "cursor-invalid", "invalid-request", "query-invalid", "field-not-readable",
-				"not-acceptable", "query-too-expensive", "overloaded", "engine-unavailable", "quota-exceeded"}},
+				"not-acceptable", "query-too-expensive", "export-too-large", "disk-low", "overloaded", "engine-unavailable", "quota-exceeded"}},
 		{method: http.MethodGet, path: "/v1/datasets/:id/changes", name: "streamChanges", group: "read", needs: needRead, handle: h.streamChanges, streams: true,
 			zh: text{"订阅变更（SSE）", "每个提交在其记录可查询后给出一个事件，按日志顺序；id 为序号。断线后以 Last-Event-ID 续订，不漏任何提交；日志已不保留该处时为 410，并给出从何处读取记录的 cursor。令牌到期时连接结束，换新令牌续订即可。"},
 			en: text{"Subscribe to changes (SSE)", "One event a submission, once its records answer, in the order of the journal; the id is the sequence. Last-Event-ID resumes with nothing missed; where the journal no longer reaches back that far it is 410, with a cursor to read records from. A stream ends with its token; come back with a new one."},
@@ -90,10 +111,10 @@ func (h *Hub) readRoutes() []route {
 }
 
 func (h *Hub) queryRoutes() []route {
-	answers := ok("结果：列依次为时间、维度、指标；小数为字符串", "The answer: columns are time, dimensions, metrics; decimals are strings", []media{
+	answers := ok("结果：列依次为时间、维度、指标；小数为字符串", "The answer: columns are time, dimensions, metrics; decimals are strings", append([]media{
 		{"application/json", ref("Answer"), exampleAnswer},
 		{"application/x-ndjson", text1, `{"time":"2026-05-01","region":"500111","visitors":418233}` + "\n"},
-		{"text/csv", text1, "time,region,visitors\n2026-05-01,500111,418233\n"}})
+		{"text/csv", text1, "time,region,visitors\n2026-05-01,500111,418233\n"}}, mediaFiles...))
 	return []route{
 		{method: http.MethodGet, path: "/v1/metrics", name: "listMetrics", group: "query", needs: needQuery, handle: h.listMetrics,
 			zh: text{"指标目录", "本客户端可查询的指标、单位与维度。"}, en: text{"The metrics", "Those the client may query, with unit and dimensions."},
@@ -102,13 +123,13 @@ func (h *Hub) queryRoutes() []route {
 					"dimensions": []any{map[string]any{"name": "region", "label": "行政区划", "label_en": "Region", "type": "string"}}}}})),
 			problems: []string{"engine-unavailable"}},
 		{method: http.MethodPost, path: "/v1/query", name: "query", group: "query", needs: needQuery, quota: queryQuota, handle: h.postQuery,
-			zh:     text{"查询指标", "time.to 不含当日；as_of 取当时所见；compare 与上期或上年同期比较。watermark 及以前的提交全部计入。"},
-			en:     text{"Query metrics", "time.to is exclusive; as_of answers with what was known then; compare sets the previous period or year beside. Every submission up to watermark is included."},
-			params: []param{paramFormat}, body: jsonOf(ref("Query"), exampleQuery), answers: answers,
+			zh:     text{"查询指标", "time.to 不含当日；as_of 取当时所见；limit 默认 10000，csv、xlsx、parquet 默认 1000000；compare 与上期或上年同期比较。watermark 及以前的提交全部计入。"},
+			en:     text{"Query metrics", "time.to is exclusive; limit is 10000 by default, 1000000 with csv, xlsx and parquet; as_of answers with what was known then; compare sets the previous period or year beside. Every submission up to watermark is included."},
+			params: paramsForm, body: jsonOf(ref("Query"), exampleQuery), answers: answers,
 			problems: queryProblems},
 		{method: http.MethodGet, path: "/v1/query", name: "queryByAddress", group: "query", needs: needQuery, quota: queryQuota, handle: h.getQuery,
 			zh: text{summary: "查询指标（参数在地址中）"}, en: text{summary: "Query metrics, by address"},
-			params: []param{
+			params: append([]param{
 				{name: "metrics", in: "query", required: true, schema: text1, example: "visitors", zh: "指标，逗号分隔", en: "metrics, comma separated"},
 				{name: "dimensions", in: "query", schema: text1, example: "region", zh: "维度，逗号分隔", en: "dimensions, comma separated"},
 				{name: "from", in: "query", schema: text1, example: "2026-01-01", zh: "起始（含）", en: "from, inclusive"},
@@ -116,9 +137,8 @@ func (h *Hub) queryRoutes() []route {
 				{name: "grain", in: "query", schema: text1, example: "month", zh: "时间粒度", en: "grain of time"},
 				{name: "filter", in: "query", schema: text1, example: "region:in:500111,512021", zh: "筛选 维度:运算:值,值，可重复", en: "dimension:op:value,value; may be repeated"},
 				{name: "order", in: "query", schema: text1, example: "-visitors", zh: "排序，负号为降序", en: "order, a minus for descending"},
-				paramLimit(1_000_000), paramAsOf,
-				{name: "compare", in: "query", schema: oneWord("previous_period", "previous_year"), example: "previous_year", zh: "对比", en: "compare with"},
-				paramFormat},
+				paramLimit(analytics.MaxLimit), paramAsOf,
+				{name: "compare", in: "query", schema: oneWord("previous_period", "previous_year"), example: "previous_year", zh: "对比", en: "compare with"}}, paramsForm...),
 			answers: answers, problems: queryProblems},
 	}
 }

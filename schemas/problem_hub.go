@@ -16,7 +16,7 @@ var requestProblems = []Problem{
 		"请改用 Allow 中的方法。", "Use a method of Allow."},
 	{"not-acceptable", http.StatusNotAcceptable, "无法提供所要的格式", "The format is not available",
 		"Accept 或 format 要求的格式此接口不提供。", "This call does not offer the format that Accept or format asks for.",
-		"请改用 application/json、application/x-ndjson 或 text/csv。", "Ask for application/json, application/x-ndjson or text/csv."},
+		"请改用 application/json 或 /docs 中此接口列出的其他格式。", "Ask for application/json, or another format that /docs lists for this call."},
 	{"conflict", http.StatusConflict, "与当前状态冲突", "It conflicts with the current state",
 		"资源已存在，或在读取之后被他人修改。", "It exists already, or was changed by someone since you read it.",
 		"请重新读取当前状态后再提交。", "Read the current state again, then submit."},

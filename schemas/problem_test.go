@@ -46,7 +46,7 @@ func TestProblemsKeepTheStatusThatClientsRelyOn(t *testing.T) {
 		"idempotency-key-invalid": 400, "quota-exceeded": 429, "journal-full": 503, "disk-low": 503, "not-ready": 503,
 		"journal-behind": 503, "query-invalid": 400, "unknown-metric": 400, "query-too-expensive": 422,
 		"engine-unavailable": 503, "conflict": 409, "not-found": 404, "method-not-allowed": 405, "not-acceptable": 406,
-		"too-many-rows": 422, "agency-exists": 409, "internal": 500, "history-gone": 410,
+		"too-many-rows": 422, "export-too-large": 422, "agency-exists": 409, "internal": 500, "history-gone": 410,
 	} {
 		if p, ok := ProblemByName(name); !ok || p.Status != status {
 			t.Errorf("%s: status %d, want %d", name, p.Status, status)

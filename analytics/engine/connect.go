@@ -60,6 +60,7 @@ func Connect(ctx context.Context, dsn string, logger *slog.Logger) (*Store, erro
 	} else {
 		logger.Warn("no reader_user in the ClickHouse DSN: the hub's own user reads, held to reading by readonly=2 only")
 		reader.settings = withSettings(server.options.Settings, readerSettings(DefaultLimits()))
+		s.exports = exportSettings(DefaultLimits())
 	}
 	if s.hub, err = hub.open(); err == nil {
 		s.reader, err = reader.open()

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -56,6 +57,7 @@ type Store struct {
 	child             *child            // nil: an existing server
 	logins            logins
 	view              bool // of a Store that owns the child
+	exports           clickhouse.Settings
 	closed            atomic.Bool
 }
 
@@ -97,7 +99,7 @@ func Start(ctx context.Context, opts Options) (*Store, error) {
 
 // openEmbedded opens a database of a running child, making it where absent.
 func openEmbedded(ctx context.Context, child *child, users logins, database string) (*Store, error) {
-	s := &Store{database: database, child: child, logins: users}
+	s := &Store{database: database, child: child, logins: users, exports: exportSettings(child.settings.Limits)}
 	queries, inserts := newTransport(child.dial, nil, 0), newTransport(child.dial, nil, insertConnections)
 	s.transports = []*http.Transport{queries, inserts}
 	s.inserts = newInserter(users.hub, database, []string{"http://engine"}, inserts)
@@ -140,6 +142,20 @@ func (s *Store) Conn() driver.Conn { return s.hub }
 
 // Reader is the read-only user: SELECT on the hub's database, within Limits.
 func (s *Store) Reader() driver.Conn { return s.reader }
+
+// ExportSettings let one query of the reader answer with as many rows as it reads, for as long as whoever takes them does. On a server with
+// a reader_user of the operator's they are empty: that user's own limits are the operator's to set.
+func (s *Store) ExportSettings() clickhouse.Settings { return s.exports }
+
+// exportBlock is how many rows of an export come at once: what they are decoded into is most of the memory that an export needs here.
+const exportBlock = 8192
+
+func exportSettings(limits Limits) clickhouse.Settings {
+	return clickhouse.Settings{
+		"max_execution_time": seconds(limits.ReaderTimeCeiling), "max_result_rows": limits.ReaderRows,
+		"max_block_size": exportBlock,
+	}
+}
 
 // Insert sends body, frames of ClickHouse's compressed format as they are, with the hub's user over a kept connection. The body is sent
 // once: after an error that is Temporary nothing is known of the rows' fate, and the caller sends the same again. What ClickHouse itself

@@ -13,10 +13,10 @@ type Limits struct {
 	Queries           int           // at once, all users
 	ReaderQueries     int           // at once, all readers
 	ReaderTime        time.Duration // of one query. Default 30 s
-	ReaderTimeCeiling time.Duration // what a query may ask for by itself (a context's deadline is sent as one). Default 120 s
+	ReaderTimeCeiling time.Duration // of one query that asks for it: an export, which takes as long as its reader does. Default 1 h
 	ReaderMemory      int64         // bytes of one query. Default: a quarter of Memory
 	ReaderRows        int64         // read by one query. Default 2e9
-	ReaderResultRows  int64         // answered by one query. Default 2,000,000, above a full worksheet
+	ReaderResultRows  int64         // answered by one query. Default 2,000,000, above a full worksheet; an export may ask for ReaderRows
 }
 
 const (
@@ -33,7 +33,7 @@ func (l Limits) withDefaults(machine int64, processors int) Limits {
 	setDefault(&l.Queries, 64)
 	setDefault(&l.ReaderQueries, 2*readerConnections) // those just cancelled may still be ending
 	setDefault(&l.ReaderTime, 30*time.Second)
-	setDefault(&l.ReaderTimeCeiling, 4*l.ReaderTime)
+	setDefault(&l.ReaderTimeCeiling, max(time.Hour, l.ReaderTime))
 	setDefault(&l.ReaderMemory, l.Memory/4)
 	setDefault(&l.ReaderRows, 2_000_000_000)
 	setDefault(&l.ReaderResultRows, 2_000_000)

@@ -15,6 +15,7 @@ import (
 
 // queryFlags become the body of POST /v1/query.
 type queryFlags struct {
+	outputFlags
 	by, filters, order []string
 	from, to, grain    string
 	asOf, compare      string
@@ -27,14 +28,16 @@ func newQuery(s *session) *cobra.Command {
 	q := &queryFlags{}
 	cmd := &cobra.Command{
 		Use:   "query METRIC…",
-		Short: "Ask for metrics: a table on a terminal, --json or --csv for programs",
+		Short: "Ask for metrics: a table on a terminal, --json or --csv for programs, --out for a file",
 		Example: "  zida query visitors --by region --from 2024-01-01 --to 2025-01-01 --grain month\n" +
 			"  zida query amount_owed --by issuer_region,region --from 2025-01-01 --to 2025-02-01 --csv\n" +
 			"  zida query visitors --grain day --from 2024-10-01 --to 2024-10-08 --compare previous_year --filter region=500111,512021\n" +
+			"  zida query visitors --by region,day --from 2024-01-01 --to 2025-01-01 --out visitors.xlsx\n" +
 			"  zida query --body query.json",
 		RunE: func(cmd *cobra.Command, args []string) error { return s.query(cmd.Context(), q, args) },
 	}
 	f := cmd.Flags()
+	q.register(f)
 	f.StringSliceVar(&q.by, "by", nil, "dimensions, comma separated; hour, day, week, month, quarter and year set the grain")
 	f.StringVar(&q.from, "from", "", "first day or instant")
 	f.StringVar(&q.to, "to", "", "day or instant after the last")
@@ -44,7 +47,7 @@ func newQuery(s *session) *cobra.Command {
 	f.IntVar(&q.limit, "limit", 0, "most rows")
 	f.StringVar(&q.asOf, "as-of", "", "answer with what was known at this instant")
 	f.StringVar(&q.compare, "compare", "", "previous_period or previous_year")
-	f.BoolVar(&q.csv, "csv", false, "write CSV")
+	f.BoolVar(&q.csv, "csv", false, "write CSV, as --format csv does")
 	f.StringVar(&q.body, "body", "", "file with the whole query in JSON (- for standard input)")
 	return cmd
 }
@@ -102,6 +105,15 @@ func (q *queryFlags) request(metrics []string) (json.RawMessage, error) {
 }
 
 func (s *session) query(ctx context.Context, q *queryFlags, metrics []string) error {
+	if q.csv && q.format == "" {
+		q.format = "csv"
+	}
+	if err := q.resolve(); err != nil {
+		return err
+	}
+	if s.json && q.format == "" {
+		q.format = "json"
+	}
 	body, err := s.queryBody(q, metrics)
 	if err != nil {
 		return err
@@ -111,11 +123,8 @@ func (s *session) query(ctx context.Context, q *queryFlags, metrics []string) er
 		return err
 	}
 	defer client.Close()
-	switch {
-	case q.csv:
-		return client.QueryStream(ctx, body, "csv", s.out)
-	case s.json:
-		return client.QueryStream(ctx, body, "json", s.out)
+	if q.format != "" {
+		return s.write(&q.outputFlags, func(w io.Writer) error { return client.QueryStream(ctx, body, q.form(), w) })
 	}
 	answer, err := client.Query(ctx, body)
 	if err != nil {

@@ -68,6 +68,7 @@ func newRoot(s *session) *cobra.Command {
   zida serve --data ./data                     a hub; its admin client is in ./data/admin.json
   zida push tourism_flow visitors.csv          push a file (csv, xlsx, ndjson, json)
   zida query visitors --by day --from 2024-01-01 --to 2025-01-01
+  zida records tourism_flow --out flow.xlsx    export a dataset (csv, xlsx, parquet, ndjson)
   zida receipt verify receipt.json             prove offline what the hub took
   zida doctor                                  what is wrong, and the command that mends it`,
 		SilenceUsage:  true,
@@ -86,7 +87,7 @@ func newRoot(s *session) *cobra.Command {
 	f.StringVar(&s.profile, "profile", "", "profile of zida login to use (default: ZIDA_URL, ZIDA_CLIENT_ID, ZIDA_CLIENT_SECRET)")
 	f.StringVar(&s.lang, "lang", "", "language of the hub's messages: zh or en (default: that of LANG)")
 	root.AddCommand(
-		newServe(s), newDemo(s), newAdmin(s), newLogin(s), newToken(s), newPush(s), newQuery(s),
+		newServe(s), newDemo(s), newAdmin(s), newLogin(s), newToken(s), newPush(s), newQuery(s), newRecords(s),
 		newContract(s), newReceipt(s), engineCommand(), newDoctor(s), newVersion(s),
 	)
 	for _, cmd := range root.Commands() {

@@ -34,7 +34,7 @@ func alone(t *testing.T) {
 func TestHelpIsAsWritten(t *testing.T) {
 	alone(t)
 	for _, args := range [][]string{
-		{}, {"push"}, {"query"}, {"admin"}, {"admin", "client", "add"}, {"login"}, {"demo"}, {"contract"}, {"receipt", "verify"}, {"doctor"}, {"token"},
+		{}, {"push"}, {"query"}, {"records"}, {"admin"}, {"admin", "client", "add"}, {"login"}, {"demo"}, {"contract"}, {"receipt", "verify"}, {"doctor"}, {"token"},
 	} {
 		name := strings.Join(append([]string{"help"}, args...), "-") + ".txt"
 		code, out, errs := run(t, "", append(args, "--help")...)
