@@ -33,6 +33,8 @@ type Converted struct {
 	opt           FileOptions
 	collect       bool
 	columns       map[string]int // property → column
+	width         int            // columns that any row of a sheet fills
+	lastLine      int            // of a sheet, with something or not
 	faulty        map[int][]faultyField
 	numbersAsText map[string]bool // properties that are text or time and had cells that are numbers
 

@@ -37,6 +37,8 @@ type FileOptions struct {
 	TempDir string
 	// MaxWorkbook bounds a workbook's unzipped size; 0: 1 GiB.
 	MaxWorkbook int64
+	// MaxMend bounds the XML of a sheet that Mended marks; 0: 64 MiB.
+	MaxMend int64
 	// Collect goes on past cells that cannot be read and keeps them as faults, so
 	// that all of them can be told at once.
 	Collect bool

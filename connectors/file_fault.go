@@ -176,3 +176,22 @@ func (e *FileError) In(lang string) (text, remedy string) {
 	}
 	return e.Text, e.Remedy
 }
+
+// Chinese is the whole error in Chinese, with its place.
+func (e *FileError) Chinese() string {
+	text, remedy := e.In("zh")
+	place := e.File
+	if e.Sheet != "" {
+		place += " 工作表“" + e.Sheet + "”"
+	}
+	switch {
+	case e.Cell != "":
+		place += " 单元格 " + e.Cell
+	case e.Line > 0:
+		place += fmt.Sprintf(" 第 %d 行", e.Line)
+	}
+	if remedy != "" {
+		text += "\n" + remedy
+	}
+	return place + "：" + text
+}

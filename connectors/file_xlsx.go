@@ -82,6 +82,7 @@ func convertRows(ctx context.Context, rows *excelize.Rows, known *sheetCells, op
 		if err != nil {
 			return damagedWorkbook(out.File, err)
 		}
+		out.width, out.lastLine = max(out.width, len(cells)), line
 		facts, err := known.at(line)
 		if err != nil {
 			return damagedWorkbook(out.File, err)

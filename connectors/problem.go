@@ -36,6 +36,7 @@ type Problem struct { //nolint:errname // RFC 9457's own word
 	Instance   string        `json:"instance,omitempty"`
 	Remedy     string        `json:"remedy,omitempty"`
 	Errors     []RowError    `json:"errors,omitempty"`
+	ErrorCount int           `json:"error_count,omitempty"` // Errors may name fewer
 	RequestID  string        `json:"request_id,omitempty"`
 	RetryAfter time.Duration `json:"-"`
 	// Body is the document as it came, for --json.

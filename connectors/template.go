@@ -156,9 +156,10 @@ func (t *template) headings() error {
 	if err != nil {
 		return err
 	}
-	if err := t.book.SetColStyle(t.sheet, "A:XFD", open); err != nil {
-		return err
-	}
+	// Every cell without a style of its own is open, to the sheet's last column:
+	// Excel deletes a row of a protected sheet only when all of it is.
+	formats := t.book.Styles.CellXfs.Xf
+	formats[0].Protection, formats[0].ApplyProtection = formats[open].Protection, formats[open].ApplyProtection
 	for _, sheet := range []string{t.sheet, sheetExample} {
 		for i := range t.columns {
 			col := &t.columns[i]

@@ -20,6 +20,10 @@ func (t *template) guide() error {
 	if err != nil {
 		return err
 	}
+	prose, err := t.style("prose", &excelize.Style{Protection: &excelize.Protection{Locked: true}})
+	if err != nil {
+		return err
+	}
 	head, err := t.headingStyle(false)
 	if err != nil {
 		return err
@@ -36,9 +40,6 @@ func (t *template) guide() error {
 			if err := t.book.SetCellStr(sheetGuide, cell, v); err != nil {
 				return err
 			}
-			if style < 0 {
-				continue
-			}
 			if err := t.book.SetCellStyle(sheetGuide, cell, cell, style); err != nil {
 				return err
 			}
@@ -51,23 +52,22 @@ func (t *template) guide() error {
 	}
 	text := lines{
 		{title, []string{t.c.Name + " 填写说明"}},
-		{-1, []string{"数据集 " + t.c.ID + "，合约版本 " + t.c.Version + "。" + t.c.Description}},
-		{-1, []string{"1. 在“" + t.sheet + "”页的表头之下逐行填写，一行一条记录；请勿改动表头、合并单元格或添加合计行。示例见“" + sheetExample + "”页。"}},
-		{-1, []string{"2. 填好后报送：zida push " + t.c.ID + " 文件名.xlsx --fix-it 改正.xlsx；有错时打开“改正.xlsx”，按标红的单元格和“" + headingReason + "”一列改好再报送。"}},
-		{-1, []string{"3. 下拉选项写作“代码" + choiceMark + "名称”，也可以只填代码。文本格式的列请保持文本格式，以免丢失开头的 0 和 15 位以后的数字。"}},
-		{-1, nil},
+		{prose, []string{"数据集 " + t.c.ID + "，合约版本 " + t.c.Version + "。" + t.c.Description}},
+		{prose, []string{"1. 在“" + t.sheet + "”页的表头之下逐行填写，一行一条记录；请勿改动表头、合并单元格或添加合计行。示例见“" + sheetExample + "”页。"}},
+		{prose, []string{"2. 填好后报送：zida push " + t.c.ID + " 文件名.xlsx --fix-it 改正.xlsx；有错时打开“改正.xlsx”，按标红的单元格和“" + headingReason + "”一列改好再报送。"}},
+		{prose, []string{"3. 下拉选项写作“代码" + choiceMark + "名称”，也可以只填代码。文本格式的列请保持文本格式，以免丢失开头的 0 和 15 位以后的数字。"}},
+		{0, nil},
 		{must, []string{"必填"}},
 		{head, []string{"可不填"}},
-		{-1, nil},
+		{0, nil},
 		{head, []string{"字段", "属性名", "英文名", "必填", "类型", "单位", "取值范围/代码", "说明", "示例", "密级"}},
 	}
 	for i := range t.columns {
 		col := &t.columns[i]
-		text = append(text, text[0])
-		text[len(text)-1].style, text[len(text)-1].values = plain, guideRow(col)
+		text = append(text, lines{{plain, guideRow(col)}}...)
 	}
 	if len(t.c.Rules) > 0 {
-		text = append(text, lines{{-1, nil}, {head, []string{"规则", "说明"}}}...)
+		text = append(text, lines{{0, nil}, {head, []string{"规则", "说明"}}}...)
 		for _, r := range t.c.Rules {
 			text = append(text, lines{{plain, []string{r.Name, r.Message}}}...)
 		}

@@ -2,7 +2,6 @@ package hub
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,6 +27,7 @@ type push struct {
 	dryRun  bool
 	wait    bool
 	key     [16]byte
+	book    *sentBook // a workbook the records come from, else nil
 }
 
 // smallBody is the size up to which a body is checked and committed in one
@@ -109,6 +109,9 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 		return nil
 	}
 	for name := range c.Request.URL.Query() {
+		if name == "sheet" && p.book != nil {
+			continue
+		}
 		if !slices.Contains(pushParameters, name) { // a dry_run that is misspelt must not write
 			return badParam(name, "unknown_field", "", "没有参数 "+name+"；可用 mode、dry_run、wait、lang", "There is no parameter "+name+"; there are mode, dry_run, wait and lang")
 		}
@@ -210,7 +213,7 @@ func (h *Hub) pushSmall(c *gin.Context, p *push, body []byte) {
 		}
 		if err != nil {
 			k.release()
-			h.fail(c, err)
+			h.failPush(c, p, k, err)
 			return
 		}
 		if p.dryRun {
@@ -218,9 +221,10 @@ func (h *Hub) pushSmall(c *gin.Context, p *push, body []byte) {
 			k.release()
 			return
 		}
+		sum, size := p.digest(body)
 		w := &journal.Pending{
 			Submission: journal.Submission{
-				Bytes: uint64(len(body)), SHA256: sha256.Sum256(body), Rejects: k.rejects,
+				Bytes: size, SHA256: sum, Rejects: k.rejects,
 			},
 			Plan: p.ds.plan, Batches: k.batches, RowNumbers: k.numbers, Lists: k.lists, Size: len(body) + len(k.rejects) + 256,
 		}
@@ -260,7 +264,7 @@ func (h *Hub) check(p *push, body []byte) (*checked, error) {
 	k := &checked{lists: lists.Generation}
 	opt := schemas.DecodeOptions{
 		Sender:  schemas.Sender{Regions: p.who.Regions, Lists: lists},
-		Partial: p.partial, MaxErrors: int(h.conf.MaxErrors),
+		Partial: p.partial, MaxErrors: h.mostErrors(p),
 	}
 	if p.format != schemas.FormatCSV { // Decode takes whole JSON and NDJSON bodies as they are
 		return k, h.take(p, k, body, &opt)
@@ -322,7 +326,7 @@ func (h *Hub) count(p *push, k *checked, b *schemas.Batch, d *schemas.Decoded, o
 	k.records += d.Records
 	k.rejected += d.Rejected
 	k.errorCount += d.ErrorCount
-	if room := int(h.conf.MaxErrors) - len(k.errors); room > 0 {
+	if room := h.mostErrors(p) - len(k.errors); room > 0 {
 		k.errors = append(k.errors, d.Errors[:min(room, len(d.Errors))]...)
 	}
 	k.rejects = appendRejects(k.rejects, d.Quarantine)
@@ -394,7 +398,7 @@ func (h *Hub) verdict(p *push, k *checked) error {
 		return refuse("too-many-rows", "", "")
 	case p.dryRun:
 		return nil
-	case k.foreign, k.rejected > 0 && (!p.partial || k.kept() == 0):
+	case p.faulty(), k.foreign, k.rejected > 0 && (!p.partial || k.kept() == 0):
 		return invalidRecords(k.errors, k.errorCount)
 	}
 	return nil

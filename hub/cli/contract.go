@@ -22,7 +22,7 @@ func newContract(s *session) *cobra.Command {
 		Example: "  zida contract list\n  zida contract show tourism_flow\n  zida contract check my.odcs.yaml\n" +
 			"  zida contract diff old.odcs.yaml new.odcs.yaml",
 	}
-	cmd.AddCommand(newContractCheck(s), newContractDiff(s), newContractList(s), newContractShow(s))
+	cmd.AddCommand(newContractCheck(s), newContractDiff(s), newContractList(s), newContractShow(s), newContractTemplate(s))
 	return cmd
 }
 
