@@ -113,7 +113,7 @@ func (w *rowWriter) checkCells(cells []string, facts []cellFact, out *Converted,
 // numbers where a text or a time is expected, for the hints on later errors.
 func (w *rowWriter) checkNumber(p *schemas.Property, column int, at, cell string, out *Converted, give func(cellFault) error) error {
 	whole, _, _ := strings.Cut(strings.TrimLeft(cell, "-"), ".")
-	long := len(whole) > excelDigits || strings.ContainsAny(cell, "Ee") && p.Type == schemas.TypeString
+	long := len(whole) > excelDigits || strings.Contains(cell, "E+") // written so above that many digits
 	switch p.Type {
 	case schemas.TypeString, schemas.TypeDate, schemas.TypeTimestamp:
 		out.numbersAsText[p.Name] = true
@@ -167,17 +167,28 @@ func (w *rowWriter) total(cells []string) (column int, word string) {
 	return 0, ""
 }
 
+// mergedHeading finds merged cells in the heading: what is missing or unknown there
+// is so because of them.
+func mergedHeading(merged []mergedRange, at *FileError) error {
+	for _, m := range merged {
+		if m.line <= at.Line && m.lastLine >= at.Line && (m.lastColumn > m.column || m.lastLine > m.line) {
+			return &FileError{File: at.File, Sheet: at.Sheet, Line: at.Line, Cell: fmt.Sprintf("%s%d", columnName(m.column), m.line),
+				Text: fmt.Sprintf("the heading's cells %s are merged", m.ref), Remedy: "unmerge them; the heading is one row in which each column has its own name",
+				ZH: fmt.Sprintf("表头的单元格 %s 是合并单元格", m.ref), RemedyZH: "请取消合并；表头只占一行，每列各写一个，上方不要另加标题"}
+		}
+	}
+	return nil
+}
+
 // checkMerged refuses merged cells among the records: only the first of them holds
 // the value, the others are empty.
 func checkMerged(merged []mergedRange, out *Converted) error {
+	if err := mergedHeading(merged, &FileError{File: out.File, Sheet: out.Sheet, Line: out.HeadLine}); err != nil {
+		return err
+	}
 	for _, m := range merged {
-		if m.column >= len(out.Headings) || m.lastLine < out.HeadLine || m.line > out.Line(out.Records) {
+		if m.column >= len(out.Headings) || m.lastLine <= out.HeadLine || m.line > out.Line(out.Records) {
 			continue
-		}
-		if m.line <= out.HeadLine {
-			return &FileError{File: out.File, Sheet: out.Sheet, Line: out.HeadLine, Cell: fmt.Sprintf("%s%d", columnName(m.column), out.HeadLine),
-				Text: fmt.Sprintf("the heading's cells %s are merged", m.ref), Remedy: "unmerge them and give each column its own heading in one row",
-				ZH: fmt.Sprintf("表头的单元格 %s 是合并单元格", m.ref), RemedyZH: "请取消合并，表头只占一行，每列各写一个"}
 		}
 		row := out.lines.row(m.line)
 		f := cellFault{line: m.line, column: m.column, row: row, through: m.lastLine,

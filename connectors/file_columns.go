@@ -310,10 +310,14 @@ func (w *rowWriter) tidy(f *rowField, cell string) string {
 		}
 		marked := len(out) < len(cell)
 		out = strings.TrimSpace(out)
-		if p := f.property; p.Pattern != nil && !p.Pattern.MatchString(out) {
-			if n := period(p, narrow(out)); p.Pattern.MatchString(n) {
+		p, plain := f.property, narrow(out)
+		switch {
+		case p.Pattern != nil && !p.Pattern.MatchString(out):
+			if n := period(p, plain); p.Pattern.MatchString(n) {
 				out = n
 			}
+		case f.coded && plain != out && isASCII(plain): // a code, typed with an input method
+			out = plain
 		}
 		if marked {
 			return out

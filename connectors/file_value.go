@@ -119,6 +119,15 @@ func narrow(s string) string {
 	}, s)
 }
 
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
 // period writes the ways in which a month is written by hand (2025年9月, 2025/9,
 // 2025-9) as the hub reads it; anything else is left as it is. A point is no such way:
 // 2025.1 may have been October.

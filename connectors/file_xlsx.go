@@ -93,6 +93,12 @@ func convertRows(ctx context.Context, rows *excelize.Rows, known *sheetCells, op
 				continue
 			}
 			if w, err = opt.plan(cells, FileError{File: out.File, Sheet: out.Sheet, Line: line}); err != nil {
+				// A title over the table, or a heading of two rows, shows as merged cells.
+				if merged, merr := known.end(); merr == nil {
+					if of := mergedHeading(merged, &FileError{File: out.File, Sheet: out.Sheet, Line: line}); of != nil {
+						return of
+					}
+				}
 				return err
 			}
 			w.describe(out, cells, line)
