@@ -34,6 +34,7 @@ type Converted struct {
 	collect       bool
 	columns       map[string]int // property → column
 	width         int            // columns that any row of a sheet fills
+	date1904      bool           // the workbook counts days from 1904
 	lastLine      int            // of a sheet, with something or not
 	faulty        map[int][]faultyField
 	numbersAsText map[string]bool // properties that are text or time and had cells that are numbers

@@ -3,7 +3,10 @@ package connectors
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/xuri/excelize/v2"
 
 	"github.com/zida-hub/zida/schemas"
 )
@@ -91,6 +94,8 @@ func (w *rowWriter) checkCells(cells []string, facts []cellFact, out *Converted,
 			err = give(cellFault{column: f.column,
 				text: fmt.Sprintf("cell %s holds a formula that was never calculated", at), remedy: "open the workbook in Excel or WPS and save it, or put the value in place of the formula",
 				zh: fmt.Sprintf("单元格 %s 是尚未计算的公式", at), remedyZH: "请用 Excel 或 WPS 打开并保存一次，或直接填写数值"})
+		case f.numeric && p.Period != "" && out.monthOf(cell) != "":
+			cells[f.column] = out.monthOf(cell)
 		case f.numeric && !strings.HasPrefix(cell, string(dateMark)):
 			err = w.checkNumber(p, f.column, at, cell, out, give)
 		}
@@ -107,6 +112,24 @@ func (w *rowWriter) checkCells(cells []string, facts []cellFact, out *Converted,
 		}
 	}
 	return cells, nil
+}
+
+// monthOf reads a day's number as the month it begins, where a period is expected:
+// what 2025-09 becomes when Excel takes it for a date and its value is pasted into a
+// text cell. No period has five digits, so it cannot mean anything else.
+func (c *Converted) monthOf(cell string) string {
+	if len(cell) != 5 || digits(cell) != 5 {
+		return ""
+	}
+	n, err := strconv.Atoi(cell)
+	if err != nil {
+		return ""
+	}
+	at, err := excelize.ExcelDateToTime(float64(n), c.date1904)
+	if err != nil || at.Day() != 1 {
+		return ""
+	}
+	return string(dateMark) + at.Format(cellInstant)
 }
 
 // checkNumber refuses a number of which Excel may have dropped digits, and notes

@@ -141,7 +141,11 @@ func TestEachFaultOfASheetIsNamedAsTheClerkSeesIt(t *testing.T) {
 		{"spaces around a code and a number", func(d *desk) { d.set("A3", "　500111-S01 "); d.set("F3", " 300 ") }, "", "", nil, second},
 		{"full-width digits in a number and a date", func(d *desk) { d.set("F3", "３００"); d.set("B3", "２０２５－１０－０２") }, "", "", nil, second},
 		{"full-width digits in a code", func(d *desk) { d.set("A3", "５００１１１-Ｓ01") }, "", "", nil, second},
-		{"no such sheet", func(d *desk) { must(d.t, d.book.SetSheetName(d.sheet, "十月")); _, err := d.book.NewSheet("九月"); must(d.t, err) },
+		{"no such sheet", func(d *desk) {
+			must(d.t, d.book.SetSheetName(d.sheet, "十月"))
+			_, err := d.book.NewSheet("九月")
+			must(d.t, err)
+		},
 			"", "", []string{"十月", "九月", "请指明读哪一个"}, ""},
 		{"hidden rows are read too", func(d *desk) { must(d.t, d.book.SetRowVisible(d.sheet, 3, false)) }, "", "", nil, second},
 		{"a row of sums", func(d *desk) { d.set("A5", "合 计"); d.set("F5", 900) }, "A5", "景区编号", []string{"第 5 行像是合计行", "请删除该行"}, ""},

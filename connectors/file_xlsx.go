@@ -45,6 +45,9 @@ func convertXLSX(ctx context.Context, s *source, opt *FileOptions, out *Converte
 	if err := plainStyles(book); err != nil {
 		return damagedWorkbook(s.path, err)
 	}
+	if props, err := book.GetWorkbookProps(); err == nil && props.Date1904 != nil {
+		out.date1904 = *props.Date1904
+	}
 	rows, err := book.Rows(out.Sheet)
 	if err != nil {
 		return damagedWorkbook(s.path, err)

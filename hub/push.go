@@ -9,6 +9,7 @@ import (
 	"mime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -108,12 +109,13 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 	if c.Request.URL.RawQuery == "" {
 		return nil
 	}
+	known := pushParameters
+	if p.book != nil {
+		known = append(slices.Clip(known), "sheet")
+	}
 	for name := range c.Request.URL.Query() {
-		if name == "sheet" && p.book != nil {
-			continue
-		}
-		if !slices.Contains(pushParameters, name) { // a dry_run that is misspelt must not write
-			return badParam(name, "unknown_field", "", "没有参数 "+name+"；可用 mode、dry_run、wait、lang", "There is no parameter "+name+"; there are mode, dry_run, wait and lang")
+		if !slices.Contains(known, name) { // a dry_run that is misspelt must not write
+			return badParam(name, "unknown_field", "", "没有参数 "+name+"；可用 "+strings.Join(known, "、"), "There is no parameter "+name+"; there are "+strings.Join(known, ", "))
 		}
 	}
 	switch mode := c.Query("mode"); mode {
