@@ -25,9 +25,9 @@ import (
 const (
 	workbookMax     = 20 << 20  // as sent, after Content-Encoding
 	workbookUnzips  = 128 << 20 // all parts
-	workbookMarked  = 16 << 20  // the sheet's XML, when it is to come back with marks
+	workbookMarked  = 8 << 20   // the sheet's XML, when it is to come back with marks
 	workbookErrors  = 20_000    // that are kept, to be marked
-	workbooksAtOnce = 2         // a sheet with its marks is held in memory
+	workbooksAtOnce = 2
 )
 
 // sentBook is a workbook under way.
@@ -186,6 +186,13 @@ func (h *Hub) failPush(c *gin.Context, p *push, k *checked, err error) {
 func (h *Hub) answerMarked(c *gin.Context, p *push, k *checked, errs []schemas.RowError, status int) bool {
 	if accepts(c.Request, "application/json", connectors.MediaXLSX) != connectors.MediaXLSX {
 		return false
+	}
+	// A sheet that is marked is held in memory, some twenty times its XML: one at a time.
+	select {
+	case h.marking <- struct{}{}:
+		defer func() { <-h.marking }()
+	case <-c.Request.Context().Done():
+		return true // nobody is left to be answered
 	}
 	marked, err := markedBook(c.Request.Context(), p.book, errs, languageOf(c.Request))
 	if err != nil {
