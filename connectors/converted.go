@@ -10,6 +10,8 @@ import (
 	"io"
 	"os"
 	"sort"
+
+	"github.com/zida-hub/zida/schemas"
 )
 
 // Converted is a file's records as NDJSON, ready to be sent as often as needed.
@@ -22,6 +24,20 @@ type Converted struct {
 	Bytes    int64
 	SHA256   string   // of the NDJSON: the receipt's sha256, lower-case hex
 	Notes    []string // what was left out and what was assumed
+	// Faults are the cells that could not be read, when they were collected; the
+	// records are for checking then, not for keeping.
+	Faults   []schemas.RowError
+	Headings []string // of a sheet or a text file
+	HeadLine int      // where they stand
+
+	opt           FileOptions
+	collect       bool
+	columns       map[string]int // property → column
+	width         int            // columns that any row of a sheet fills
+	date1904      bool           // the workbook counts days from 1904
+	lastLine      int            // of a sheet, with something or not
+	faulty        map[int][]faultyField
+	numbersAsText map[string]bool // properties that are text or time and had cells that are numbers
 
 	spool *os.File
 	w     *bufio.Writer
@@ -35,7 +51,7 @@ func newConverted(path, format, dir string) (*Converted, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no temporary file can be made: %w (set TMPDIR to a directory with room)", err)
 	}
-	c := &Converted{File: path, Format: format, spool: f, sum: sha256.New()}
+	c := &Converted{File: path, Format: format, spool: f, sum: sha256.New(), faulty: map[int][]faultyField{}, numbersAsText: map[string]bool{}}
 	c.w = bufio.NewWriterSize(io.MultiWriter(f, c.sum), 64<<10)
 	return c, nil
 }
@@ -96,15 +112,6 @@ func (c *Converted) Close() error {
 // number of a sheet.
 func (c *Converted) Line(row int) int { return c.lines.find(row) }
 
-// Place adds file, sheet and line to errors that name records.
-func (c *Converted) Place(errs []RowError) {
-	for i := range errs {
-		if errs[i].Row > 0 {
-			errs[i].File, errs[i].Sheet, errs[i].Line = c.File, c.Sheet, c.Line(errs[i].Row)
-		}
-	}
-}
-
 // lineMap keeps record → line as runs in which both grow by one: a file without
 // blank lines is a single run, whatever its length.
 type lineMap struct{ runs []lineRun }
@@ -128,4 +135,17 @@ func (m *lineMap) find(row int) int {
 	}
 	run := m.runs[i-1]
 	return run.line + row - run.row
+}
+
+// row is the record that stands at a line, 0 where none does.
+func (m *lineMap) row(line int) int {
+	i := sort.Search(len(m.runs), func(i int) bool { return m.runs[i].line > line })
+	if i == 0 {
+		return 0
+	}
+	row := m.runs[i-1].row + line - m.runs[i-1].line
+	if i < len(m.runs) && row >= m.runs[i].row {
+		return 0
+	}
+	return row
 }

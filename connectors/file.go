@@ -37,15 +37,23 @@ type FileOptions struct {
 	TempDir string
 	// MaxWorkbook bounds a workbook's unzipped size; 0: 1 GiB.
 	MaxWorkbook int64
+	// MaxMend bounds the XML of a sheet that Mended marks; 0: 64 MiB.
+	MaxMend int64
+	// Collect goes on past cells that cannot be read and keeps them as faults, so
+	// that all of them can be told at once.
+	Collect bool
 }
 
 // FileError is a fault of a file: what, where, and the next step.
 type FileError struct {
 	File, Sheet string
-	Line        int // line of a text file, row number of a sheet; 0: the whole file
+	Line        int    // line of a text file, row number of a sheet; 0: the whole file
+	Cell        string // of a sheet, such as B7
 	Text        string
 	Remedy      string
-	Err         error
+	// ZH and RemedyZH are the same in Chinese, for what people at desks meet.
+	ZH, RemedyZH string
+	Err          error
 }
 
 func (e *FileError) Error() string {
@@ -121,11 +129,13 @@ func inspect(path, format string) (*source, error) {
 	}
 	switch {
 	case strings.HasPrefix(head, "\xd0\xcf\x11\xe0"):
-		return fail("is an old .xls workbook, or one with a password", "open it and save it as an Excel workbook (.xlsx) without a password", nil)
+		return nil, &FileError{File: path, Text: "is an old .xls workbook, or one with a password", Remedy: "open it and save it as an Excel workbook (.xlsx) without a password",
+			ZH: "是旧版 .xls 工作簿，或设有打开密码", RemedyZH: "请打开后另存为不加密码的 Excel 工作簿（.xlsx）"}
 	case strings.HasPrefix(head, "PK\x03\x04") && s.format != formatXLSX:
 		s.renamed, s.format = "is a workbook by its content, whatever its name says", formatXLSX
 	case s.format == formatXLSX && !strings.HasPrefix(head, "PK\x03\x04"):
-		return fail("is not an Excel workbook (.xlsx)", "save it again as .xlsx; if it is text, name it .csv", nil)
+		return nil, &FileError{File: path, Text: "is not an Excel workbook (.xlsx)", Remedy: "save it again as .xlsx; if it is text, name it .csv",
+			ZH: "不是 Excel 工作簿（.xlsx）", RemedyZH: "请另存为 .xlsx；若是文本，请命名为 .csv"}
 	case s.format == "":
 		return fail("its format cannot be told from its name", "name it .csv, .xlsx, .ndjson or .json, or give --format", nil)
 	}
@@ -275,6 +285,7 @@ func Convert(ctx context.Context, path string, opt FileOptions) (*Converted, err
 	if err != nil {
 		return nil, err
 	}
+	out.opt, out.collect = opt, opt.Collect
 	if s.renamed != "" {
 		out.note("%s %s", path, s.renamed)
 	}
@@ -289,7 +300,8 @@ func Convert(ctx context.Context, path string, opt FileOptions) (*Converted, err
 		err = convertJSON(ctx, s, &opt, out)
 	}
 	if err == nil && out.Records == 0 {
-		err = &FileError{File: path, Sheet: out.Sheet, Text: "holds no records", Remedy: "export it again; nothing was sent"}
+		err = &FileError{File: path, Sheet: out.Sheet, Text: "holds no records", Remedy: "export it again; nothing was sent",
+			ZH: "没有数据，只有表头", RemedyZH: "请在表头之下填写后再报送"}
 	}
 	if err == nil {
 		err = out.finish()

@@ -73,6 +73,8 @@ type rowWriter struct {
 	used   []bool // by column: whether anything reads it
 	blank  []bool // by column: whether it has no heading
 	filled []bool // by column without a heading: whether any cell held something
+	reason int    // the column 错误原因, or -1
+	tidied int    // cells taken without spaces around them, or with ASCII digits for full-width ones
 }
 
 type rowField struct {
@@ -80,15 +82,20 @@ type rowField struct {
 	column   int    // index, or -1
 	prefix   []byte // "name":
 	constant []byte // the whole JSON value, for --set
+	coded    bool   // a code, which a drop-down shows with its name
+	tidy     bool   // a text in which spaces around mean nothing
 }
 
 // plan matches a heading against the contract, the map and the constants.
 func (o *FileOptions) plan(heading []string, at FileError) (*rowWriter, error) {
-	fail := func(text, remedy string) (*rowWriter, error) {
-		at.Text, at.Remedy = text, remedy
+	fail := func(column int, text, remedy, zh, remedyZH string) (*rowWriter, error) {
+		at.Text, at.Remedy, at.ZH, at.RemedyZH = text, remedy, zh, remedyZH
+		if column >= 0 && at.Sheet != "" {
+			at.Cell = fmt.Sprintf("%s%d", columnName(column), at.Line)
+		}
 		return nil, &at
 	}
-	w := &rowWriter{width: len(heading)}
+	w := &rowWriter{width: len(heading), reason: -1}
 	w.used, w.blank, w.filled = make([]bool, w.width), make([]bool, w.width), make([]bool, w.width)
 	columns := map[string]int{}
 	var named []string
@@ -99,26 +106,33 @@ func (o *FileOptions) plan(heading []string, at FileError) (*rowWriter, error) {
 			continue
 		}
 		if first, twice := columns[h]; twice {
-			return fail(fmt.Sprintf("the heading %q stands over two columns (%d and %d)", h, first+1, i+1), "rename one of them")
+			return fail(i, fmt.Sprintf("the heading %q stands over two columns (%d and %d)", h, first+1, i+1), "rename one of them",
+				fmt.Sprintf("表头“%s”出现在两列（%s 与 %s）", h, columnName(first), columnName(i)), "请改正其中一个")
+		}
+		if h == headingReason && !o.has(h) {
+			w.reason, w.used[i] = i, true
+			continue
 		}
 		columns[h] = i
 		named = append(named, h)
 	}
 	if len(named) == 0 {
-		return fail("there is no heading", "the first row must name the columns: "+strings.Join(o.names(), ", "))
+		return fail(-1, "there is no heading", "the first row must name the columns: "+strings.Join(o.names(), ", "),
+			"没有表头", "第一行须写明各列："+strings.Join(o.labels(), "、"))
 	}
 	for i := range o.Contract.Properties {
 		p := &o.Contract.Properties[i]
 		column, err := o.columnOf(p, columns, named, w)
 		if err != nil {
-			at.Text, at.Remedy = err.Text, err.Remedy
+			at.Text, at.Remedy, at.ZH, at.RemedyZH = err.Text, err.Remedy, err.ZH, err.RemedyZH
 			return nil, &at
 		}
 		value, constant := o.Set[p.Name]
 		if !constant && column < 0 {
 			continue
 		}
-		f := rowField{property: p, column: column, prefix: append(appendString(nil, p.Name), ':')}
+		f := rowField{property: p, column: column, prefix: append(appendString(nil, p.Name), ':'), coded: codesOf(o.Contract, i) != ""}
+		f.tidy = f.coded || p.KeyPosition > 0 || i == o.Contract.Region || len(p.Enum) > 0 || p.Pattern != nil
 		if constant {
 			f.constant, f.column = appendValue(nil, p, value), -1
 		}
@@ -131,13 +145,16 @@ func (o *FileOptions) plan(heading []string, at FileError) (*rowWriter, error) {
 	}
 	for _, h := range named {
 		if !w.used[columns[h]] {
-			return fail(fmt.Sprintf("the column %q is not a property of %s%s", h, o.Contract.ID, didYouMean(h, o.free())),
-				fmt.Sprintf("say which property it is (--map PROPERTY=%s), or leave it out (--ignore %s)", h, h))
+			return fail(columns[h], fmt.Sprintf("the column %q is not a property of %s%s", h, o.Contract.ID, didYouMean(h, o.free())),
+				fmt.Sprintf("say which property it is (--map PROPERTY=%s), or leave it out (--ignore %s)", h, h),
+				fmt.Sprintf("列“%s”不是 %s 的字段%s", h, o.Contract.Name, o.nearLabel(h)), "请改正表头，或删除该列；表头须与模板一致")
 		}
 	}
 	if missing := o.missing(w); missing != "" {
-		return fail(fmt.Sprintf("no column gives %s, which %s requires; the columns are: %s", missing, o.Contract.ID, strings.Join(named, ", ")),
-			fmt.Sprintf("say which column it is (--map %s=COLUMN), or give one value for all records (--set %s=VALUE)", missing, missing))
+		label := o.property(missing).Label
+		return fail(-1, fmt.Sprintf("no column gives %s, which %s requires; the columns are: %s", missing, o.Contract.ID, strings.Join(named, ", ")),
+			fmt.Sprintf("say which column it is (--map %s=COLUMN), or give one value for all records (--set %s=VALUE)", missing, missing),
+			fmt.Sprintf("缺少必填列“%s”（%s）；现有各列：%s", label, missing, strings.Join(named, "、")), "请补上该列，表头须与模板一致")
 	}
 	return w, nil
 }
@@ -203,6 +220,34 @@ func (o *FileOptions) free() []string {
 	return names
 }
 
+// has says that a heading is a property's.
+func (o *FileOptions) has(heading string) bool {
+	if o.property(heading) != nil {
+		return true
+	}
+	for _, c := range o.Map {
+		if c == heading {
+			return true
+		}
+	}
+	return slices.Contains(o.labels(), heading)
+}
+
+func (o *FileOptions) labels() []string {
+	labels := make([]string, len(o.Contract.Properties))
+	for i, p := range o.Contract.Properties {
+		labels[i] = p.In("zh")
+	}
+	return labels
+}
+
+func (o *FileOptions) nearLabel(heading string) string {
+	if near := Nearest(heading, o.labels()); near != "" {
+		return "；是否应为“" + near + "”"
+	}
+	return ""
+}
+
 // missing names a required property that nothing fills. The hub fills in
 // defaults, and the region where a reference list tells it.
 func (o *FileOptions) missing(w *rowWriter) string {
@@ -222,25 +267,14 @@ func (o *FileOptions) missing(w *rowWriter) string {
 // record writes a row's record; it answers nil for an empty row.
 func (w *rowWriter) record(cells []string) []byte {
 	w.buf = append(w.buf[:0], '{')
-	some := false
-	for i, c := range cells {
-		if c == "" {
-			continue
-		}
-		if i < w.width && w.blank[i] {
-			w.filled[i] = true
-			continue
-		}
-		some = true
-	}
-	if !some {
+	if !w.holds(cells) {
 		return nil
 	}
 	for i := range w.fields {
 		f := &w.fields[i]
 		value := ""
 		if f.column >= 0 && f.column < len(cells) {
-			value = cells[f.column]
+			value = w.tidy(f, cells[f.column])
 		}
 		if f.constant == nil && value == "" {
 			continue
@@ -259,8 +293,49 @@ func (w *rowWriter) record(cells []string) []byte {
 	return w.buf
 }
 
+// tidy takes off a cell what a person does not see or did not mean: spaces around
+// a code, the name behind it that a drop-down shows, full-width digits in numbers
+// and dates. Each has exactly one meaning; free text stays as it is.
+func (w *rowWriter) tidy(f *rowField, cell string) string {
+	if cell == "" || strings.HasPrefix(cell, string(dateMark)) {
+		return cell
+	}
+	out := cell
+	if f.property.Type != schemas.TypeString {
+		out = narrow(strings.TrimSpace(cell))
+	} else if f.tidy {
+		if f.coded {
+			code, _, _ := strings.Cut(cell, choiceMark)
+			out = code
+		}
+		marked := len(out) < len(cell)
+		out = strings.TrimSpace(out)
+		p, plain := f.property, narrow(out)
+		switch {
+		case p.Pattern != nil && !p.Pattern.MatchString(out):
+			if n := period(p, plain); p.Pattern.MatchString(n) {
+				out = n
+			}
+		case f.coded && plain != out && isASCII(plain): // a code, typed with an input method
+			out = plain
+		}
+		if marked {
+			return out
+		}
+	} else if strings.TrimSpace(cell) == "" {
+		return ""
+	}
+	if out != cell {
+		w.tidied++
+	}
+	return out
+}
+
 // report tells which columns were left out.
 func (w *rowWriter) report(c *Converted, name func(int) string) {
+	if w.tidied > 0 {
+		c.note("%d cells were taken without the spaces around them, or with plain digits for full-width ones", w.tidied)
+	}
 	var with, without []string
 	for i := range w.blank {
 		switch {

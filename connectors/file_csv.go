@@ -116,6 +116,7 @@ func convertCSV(ctx context.Context, s *source, opt *FileOptions, out *Converted
 	if err != nil {
 		return err
 	}
+	w.describe(out, heading, r.line)
 	empty := 0
 	for {
 		cells, err := r.read()

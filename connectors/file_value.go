@@ -71,12 +71,12 @@ func dateText(p *schemas.Property, text string) string {
 }
 
 // isoDate rewrites the ways in which spreadsheets in Chinese write a day
-// (2024/1/5, 2024年1月5日, with or without a time after a space). Anything else is
-// left as it is, for the hub to name.
+// (2024/1/5, 2024-1-5, 2024.1.5, 2024年1月5日, with or without a time after a space).
+// Anything else is left as it is, for the hub to name.
 func isoDate(text string) string {
 	day, clock, timed := strings.Cut(text, " ")
-	fields := strings.FieldsFunc(day, func(r rune) bool { return r == '/' || r == '年' || r == '月' || r == '日' })
-	if len(fields) != 3 || !strings.ContainsAny(day, "/年") || len(fields[0]) != 4 {
+	fields := strings.FieldsFunc(day, func(r rune) bool { return strings.ContainsRune("/-.年月日", r) })
+	if len(fields) != 3 || len(fields[0]) != 4 {
 		return text
 	}
 	for i, f := range fields {
@@ -107,6 +107,42 @@ func isoDate(text string) string {
 		}
 	}
 	return out + " " + strings.Join(parts, ":")
+}
+
+// narrow writes full-width forms (U+FF01 to U+FF5E) as ASCII.
+func narrow(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '！' && r <= '～' {
+			return r - '！' + '!'
+		}
+		return r
+	}, s)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// period writes the ways in which a month is written by hand (2025年9月, 2025/9,
+// 2025-9) as the hub reads it; anything else is left as it is. A point is no such way:
+// 2025.1 may have been October.
+func period(p *schemas.Property, text string) string {
+	if p.Period == "" {
+		return text
+	}
+	year, month, ok := strings.Cut(strings.Replace(strings.TrimSuffix(text, "月"), "年", "-", 1), "-")
+	if !ok {
+		year, month, ok = strings.Cut(text, "/")
+	}
+	if !ok || len(year) != 4 || digits(year) != 4 || len(month) == 0 || digits(month) != len(month) || len(month) > 2 {
+		return text
+	}
+	return year + "-" + strings.Repeat("0", 2-len(month)) + month
 }
 
 // isNumber is RFC 8259's grammar of a number: no leading zeros, no plus sign.

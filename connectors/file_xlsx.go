@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/xuri/excelize/v2"
@@ -38,82 +39,137 @@ func convertXLSX(ctx context.Context, s *source, opt *FileOptions, out *Converte
 		return damagedWorkbook(s.path, err)
 	}
 	defer book.Close()
-	if out.Sheet, err = chooseSheet(book, s.path, opt.Sheet); err != nil {
+	if out.Sheet, err = chooseSheet(book, s.path, opt); err != nil {
 		return err
 	}
 	if err := plainStyles(book); err != nil {
 		return damagedWorkbook(s.path, err)
+	}
+	if props, err := book.GetWorkbookProps(); err == nil && props.Date1904 != nil {
+		out.date1904 = *props.Date1904
 	}
 	rows, err := book.Rows(out.Sheet)
 	if err != nil {
 		return damagedWorkbook(s.path, err)
 	}
 	defer rows.Close()
-	if err := convertRows(ctx, rows, opt, out); err != nil {
+	known, err := openCells(path, out.Sheet)
+	if err != nil {
+		return damagedWorkbook(s.path, err)
+	}
+	defer known.close()
+	if err := convertRows(ctx, rows, known, opt, out); err != nil {
 		return err
 	}
 	if err := rows.Error(); err != nil {
 		return damagedWorkbook(s.path, err)
 	}
-	return nil
+	merged, err := known.end()
+	if err != nil {
+		return damagedWorkbook(s.path, err)
+	}
+	return checkMerged(merged, out)
 }
 
-func convertRows(ctx context.Context, rows *excelize.Rows, opt *FileOptions, out *Converted) error {
+func convertRows(ctx context.Context, rows *excelize.Rows, known *sheetCells, opt *FileOptions, out *Converted) error {
 	var w *rowWriter
-	empty, lastFull := 0, 0
+	empty, hidden, lastFull := 0, 0, 0
 	for line := 1; rows.Next(); line++ {
+		if line > excelize.TotalRows {
+			return damagedWorkbook(out.File, errors.New("a row's number is beyond the last of a sheet"))
+		}
+		if line%4096 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		cells, err := rows.Columns()
 		if err != nil {
 			return damagedWorkbook(out.File, err)
 		}
+		out.width, out.lastLine = max(out.width, len(cells)), line
+		facts, err := known.at(line)
+		if err != nil {
+			return damagedWorkbook(out.File, err)
+		}
 		if w == nil {
-			if strings.Join(cells, "") == "" {
+			if strings.TrimSpace(strings.Join(cells, "")) == "" {
 				empty++
 				continue
 			}
 			if w, err = opt.plan(cells, FileError{File: out.File, Sheet: out.Sheet, Line: line}); err != nil {
+				// A title over the table, or a heading of two rows, shows as merged cells.
+				if merged, merr := known.end(); merr == nil {
+					if of := mergedHeading(merged, &FileError{File: out.File, Sheet: out.Sheet, Line: line}); of != nil {
+						return of
+					}
+				}
 				return err
 			}
+			w.describe(out, cells, line)
 			continue
 		}
-		if err := checkCells(cells, w.width, out, line); err != nil {
-			return err
-		}
-		record := w.record(cells)
-		if record == nil {
+		if !w.holds(cells) && !anyUncalculated(facts) {
 			empty++
 			continue
 		}
+		if cells, err = w.checkCells(cells, facts, out, line); err != nil {
+			return err
+		}
 		lastFull = line
+		if rows.GetRowOpts().Hidden {
+			hidden++
+		}
+		record := w.record(cells)
+		if record == nil { // what it held is faulty
+			record = []byte("{}")
+		}
 		if err := out.write(ctx, record, line); err != nil {
 			return err
 		}
 	}
 	if w == nil {
-		return &FileError{File: out.File, Sheet: out.Sheet, Text: "the sheet is empty", Remedy: "choose another with --sheet NAME"}
+		return &FileError{File: out.File, Sheet: out.Sheet, Text: "the sheet is empty", Remedy: "choose another with --sheet NAME",
+			ZH: "工作表是空的", RemedyZH: "请选择有数据的工作表（--sheet 名称，或参数 sheet）"}
 	}
 	w.report(out, columnName)
 	if empty > 0 {
 		out.note("%d empty rows ignored (the last record is on row %d)", empty, lastFull)
 	}
+	if hidden > 0 {
+		out.note("%d of the records are in hidden rows; they were read like the others", hidden)
+	}
 	return nil
 }
 
-// checkCells refuses a formula's error and a value beyond the heading.
-func checkCells(cells []string, width int, out *Converted, line int) error {
-	for i, cell := range cells {
-		if i >= width && cell != "" {
-			return &FileError{File: out.File, Sheet: out.Sheet, Line: line,
-				Text:   fmt.Sprintf("cell %s%d holds %q, but its column has no heading", columnName(i), line, shorten(cell)),
-				Remedy: "clear the cell, or give the column a heading"}
-		}
-		if len(cell) > 2 && cell[0] == '#' && isFormulaError(cell) {
-			return &FileError{File: out.File, Sheet: out.Sheet, Line: line,
-				Text:   fmt.Sprintf("cell %s%d holds the error %s", columnName(i), line, cell),
-				Remedy: "mend its formula, or clear the cell"}
+func chooseSheet(book *excelize.File, file string, opt *FileOptions) (string, error) {
+	all := book.GetSheetList()
+	if opt.Sheet != "" && slices.Contains(all, opt.Sheet) {
+		return opt.Sheet, nil
+	}
+	// A template's own pages are not to be read; neither is what is hidden.
+	var sheets []string
+	for _, s := range all {
+		if visible, err := book.GetSheetVisible(s); err == nil && visible {
+			sheets = append(sheets, s)
 		}
 	}
-	return nil
+	list := strings.Join(sheets, ", ")
+	if want := opt.Sheet; want != "" {
+		remedy, remedyZH := "choose one of them with --sheet NAME", "请用其中之一（--sheet 名称，或参数 sheet）"
+		if near := Nearest(want, sheets); near != "" {
+			remedy, remedyZH = "did you mean: --sheet "+near, "是否应为“"+near+"”？"
+		}
+		return "", &FileError{File: file, Text: fmt.Sprintf("has no sheet %q; its sheets are: %s", want, list), Remedy: remedy,
+			ZH: "没有名为“" + want + "”的工作表；现有：" + list, RemedyZH: remedyZH}
+	}
+	candidates := slices.DeleteFunc(slices.Clone(sheets), func(s string) bool { return s == sheetGuide || s == sheetExample })
+	if len(candidates) == 1 {
+		return candidates[0], nil
+	}
+	if own := sheetName(opt.Contract.Name, opt.Contract.ID); slices.Contains(candidates, own) {
+		return own, nil
+	}
+	return "", &FileError{File: file, Text: fmt.Sprintf("has %d sheets: %s", len(sheets), list), Remedy: "choose one with --sheet NAME",
+		ZH: fmt.Sprintf("有 %d 个工作表：%s", len(sheets), list), RemedyZH: "请指明读哪一个（--sheet 名称，或参数 sheet）"}
 }
 
 func isFormulaError(cell string) bool {
@@ -122,27 +178,6 @@ func isFormulaError(cell string) bool {
 		return true
 	}
 	return false
-}
-
-func chooseSheet(book *excelize.File, file, want string) (string, error) {
-	sheets := book.GetSheetList()
-	if want == "" && len(sheets) == 1 {
-		return sheets[0], nil
-	}
-	list := strings.Join(sheets, ", ")
-	if want == "" {
-		return "", &FileError{File: file, Text: fmt.Sprintf("has %d sheets: %s", len(sheets), list), Remedy: "choose one with --sheet NAME"}
-	}
-	for _, s := range sheets {
-		if s == want {
-			return s, nil
-		}
-	}
-	remedy := "choose one of them with --sheet NAME"
-	if near := Nearest(want, sheets); near != "" {
-		remedy = "did you mean: --sheet " + near
-	}
-	return "", &FileError{File: file, Text: fmt.Sprintf("has no sheet %q; its sheets are: %s", want, list), Remedy: remedy}
 }
 
 // plainStyles makes the library print what cells hold in place of what they
@@ -245,7 +280,8 @@ func checkWorkbook(file, path string, limit int64) error {
 	}
 	defer z.Close()
 	tooLarge := &FileError{File: file, Text: fmt.Sprintf("the workbook unzips to more than %d MiB", limit>>20),
-		Remedy: "save the sheet as CSV, or split it; nothing was sent"}
+		Remedy: "save the sheet as CSV, or split it; nothing was sent",
+		ZH:     fmt.Sprintf("工作簿解压后超过 %d MiB", limit>>20), RemedyZH: "请另存为 CSV，或拆成几个文件；未报送任何记录"}
 	var total uint64
 	for _, part := range z.File {
 		if total += part.UncompressedSize64; total > uint64(limit) {
@@ -261,7 +297,8 @@ func checkWorkbook(file, path string, limit int64) error {
 		}
 	}
 	if !found {
-		return &FileError{File: file, Text: "is a zip file, but not an Excel workbook", Remedy: "save it as .xlsx; nothing was sent"}
+		return &FileError{File: file, Text: "is a zip file, but not an Excel workbook", Remedy: "save it as .xlsx; nothing was sent",
+			ZH: "是压缩文件，但不是 Excel 工作簿", RemedyZH: "请另存为 .xlsx；未报送任何记录"}
 	}
 	return nil
 }
@@ -299,5 +336,6 @@ func damagedWorkbook(file string, err error) error {
 		return err
 	}
 	return &FileError{File: file, Text: "the workbook is cut short or damaged: " + err.Error(),
-		Remedy: "copy or export it again; nothing was sent", Err: err}
+		Remedy: "copy or export it again; nothing was sent", Err: err,
+		ZH: "工作簿不完整或已损坏", RemedyZH: "请重新复制或另存后再报送；未报送任何记录"}
 }

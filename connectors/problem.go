@@ -22,7 +22,9 @@ type RowError struct {
 	Value   string `json:"value,omitempty"`
 	File    string `json:"file,omitempty"`
 	Sheet   string `json:"sheet,omitempty"`
-	Line    int    `json:"line,omitempty"` // line of a text file, row number of a sheet
+	Line    int    `json:"line,omitempty"`   // line of a text file, row number of a sheet
+	Cell    string `json:"cell,omitempty"`   // of a sheet, such as B7
+	Column  string `json:"column,omitempty"` // the heading
 }
 
 // Problem is an error answer: RFC 9457's members, ours, and what the headers add.
@@ -34,6 +36,7 @@ type Problem struct { //nolint:errname // RFC 9457's own word
 	Instance   string        `json:"instance,omitempty"`
 	Remedy     string        `json:"remedy,omitempty"`
 	Errors     []RowError    `json:"errors,omitempty"`
+	ErrorCount int           `json:"error_count,omitempty"` // Errors may name fewer
 	RequestID  string        `json:"request_id,omitempty"`
 	RetryAfter time.Duration `json:"-"`
 	// Body is the document as it came, for --json.

@@ -3,6 +3,7 @@ package connectors
 import (
 	"archive/zip"
 	"bytes"
+	"io"
 	"testing"
 )
 
@@ -19,6 +20,42 @@ func zipOf(t *testing.T, name string, content []byte) []byte {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return buf.Bytes()
+}
+
+// rewriteZip changes one member of a zip file.
+func rewriteZip(t *testing.T, raw []byte, name string, change func([]byte) []byte) []byte {
+	t.Helper()
+	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var buf bytes.Buffer
+	out := zip.NewWriter(&buf)
+	for _, member := range z.File {
+		r, err := member.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		_ = r.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if member.Name == name {
+			content = change(content)
+		}
+		w, err := out.Create(member.Name)
+		if err == nil {
+			_, err = w.Write(content)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := out.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return buf.Bytes()

@@ -2,10 +2,12 @@ package hub
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/zida-hub/zida/connectors"
 	"github.com/zida-hub/zida/schemas"
 )
 
@@ -75,8 +77,8 @@ func (h *Hub) listDatasets(c *gin.Context) {
 	writeJSON(c, http.StatusOK, map[string]any{"datasets": list})
 }
 
-// getDataset gives the catalogue's entry, the contract itself or the JSON Schema
-// of one record, by Accept.
+// getDataset gives the catalogue's entry, the contract itself the JSON Schema
+// of one record or the Excel template, by Accept.
 func (h *Hub) getDataset(c *gin.Context) {
 	d := h.catalog.get(c.Param("id"))
 	if d == nil {
@@ -85,10 +87,10 @@ func (h *Hub) getDataset(c *gin.Context) {
 	}
 	c.Header("Vary", "Accept")
 	var text []byte
-	kind := accepts(c.Request, "application/json", "application/yaml", "application/x-yaml", "text/yaml", "application/schema+json")
+	kind := accepts(c.Request, "application/json", "application/yaml", "application/x-yaml", "text/yaml", "application/schema+json", connectors.MediaXLSX)
 	switch kind {
 	case "":
-		h.problem(c, "not-acceptable", "可用 application/json、application/yaml（合约）或 application/schema+json", "There are application/json, application/yaml (the contract) and application/schema+json")
+		h.problem(c, "not-acceptable", "可用 application/json、application/yaml（合约）、application/schema+json 或 Excel 模板", "There are application/json, application/yaml (the contract), application/schema+json and the Excel template")
 		return
 	case "application/json":
 		writeJSON(c, http.StatusOK, newDatasetEntry(d.contract, true))
@@ -99,6 +101,13 @@ func (h *Hub) getDataset(c *gin.Context) {
 			h.fail(c, err)
 			return
 		}
+	case connectors.MediaXLSX:
+		var err error
+		if text, err = connectors.Template(d.contract, h.ledger.lists.Load()); err != nil {
+			h.fail(c, err)
+			return
+		}
+		c.Header("Content-Disposition", "attachment; filename*=UTF-8''"+url.PathEscape(d.contract.Name+".xlsx"))
 	default:
 		text = d.contract.ODCS()
 	}

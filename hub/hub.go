@@ -40,6 +40,8 @@ type Hub struct {
 	server  *server
 	serving http.Handler
 	larges  chan struct{} // a slot for each large body being read
+	books   chan struct{} // a slot for each workbook under way
+	marking chan struct{} // a slot for the one that is being marked
 	held    held
 	feed    feed
 	rollups rollups
@@ -57,7 +59,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	h := &Hub{larges: make(chan struct{}, largeSlots)}
+	h := &Hub{larges: make(chan struct{}, largeSlots), books: make(chan struct{}, workbooksAtOnce), marking: make(chan struct{}, 1)}
 	h.shell = newShell(&cfg, func(token string) (*auth.Principal, error) { return h.auth.Verify(token) })
 	for _, open := range []func(context.Context) error{
 		h.openData, h.bind, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openRollups, h.openHandler, h.fillLists,

@@ -183,10 +183,13 @@ func openapiHeaders(lang string) map[string]any {
 		return map[string]any{"description": either(lang, zh, en), "schema": s, "example": example}
 	}
 	return map[string]any{
-		"X-Request-Id": header("本次请求的编号，反馈问题时请附上", "The id of this request; name it when asking for help", text1, "kq3v7a2n-1f"),
-		"Retry-After":  header("多少秒后可重试", "Seconds after which to try again", integer, 2),
-		"Location":     header("提交的地址", "Where the submission is", text1, "/v1/submissions/42-7"),
-		"Link":         header("下一页", "The next page", text1, `</v1/submissions?cursor=MTI>; rel="next"`),
+		"X-Request-Id":     header("本次请求的编号，反馈问题时请附上", "The id of this request; name it when asking for help", text1, "kq3v7a2n-1f"),
+		"Retry-After":      header("多少秒后可重试", "Seconds after which to try again", integer, 2),
+		"Location":         header("提交的地址", "Where the submission is", text1, "/v1/submissions/42-7"),
+		"Zida-Received":    header("工作簿中的记录数", "Records in the workbook", integer, 120),
+		"Zida-Rejected":    header("有错的记录数", "Records that cannot be taken", integer, 3),
+		"Zida-Error-Count": header("错误数", "Errors that are marked", integer, 4),
+		"Link":             header("下一页", "The next page", text1, `</v1/submissions?cursor=MTI>; rel="next"`),
 	}
 }
 

@@ -53,6 +53,9 @@ func openapiSchemas() map[string]schema {
 			"code":    text1,
 			"message": described(text1, "in the language asked for, with the remedy"),
 			"value":   described(text1, "as sent, cut to 200 bytes"),
+			"sheet":   described(text1, "of a workbook; line is its row number then"),
+			"cell":    described(text1, "of a workbook, such as B7"),
+			"column":  described(text1, "the heading over the cell"),
 		}),
 		"Receipt": object("submission dataset agency received accepted rejected sequence sha256 received_at kid signature path", map[string]schema{
 			"submission":  text1,

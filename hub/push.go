@@ -2,7 +2,6 @@ package hub
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,6 +30,7 @@ type push struct {
 	wait    bool
 	key     [16]byte
 	mends   string // a partial push of before, whose rejected rows come again
+	book    *sentBook // a workbook the records come from, else nil
 }
 
 // smallBody is the size up to which a body is checked and committed in one
@@ -112,9 +112,13 @@ func (h *Hub) readPush(c *gin.Context, p *push) error {
 	if c.Request.URL.RawQuery == "" {
 		return nil
 	}
+	known := pushParameters
+	if p.book != nil {
+		known = append(slices.Clip(known), "sheet")
+	}
 	for name := range c.Request.URL.Query() {
-		if !slices.Contains(pushParameters, name) { // a dry_run that is misspelt must not write
-			return badParam(name, "unknown_field", "", "没有参数 "+name+"；可用 "+strings.Join(pushParameters, "、"), "There is no parameter "+name+"; there are "+strings.Join(pushParameters, ", "))
+		if !slices.Contains(known, name) { // a dry_run that is misspelt must not write
+			return badParam(name, "unknown_field", "", "没有参数 "+name+"；可用 "+strings.Join(known, "、"), "There is no parameter "+name+"; there are "+strings.Join(known, ", "))
 		}
 	}
 	switch mode := c.Query("mode"); mode {
@@ -238,7 +242,7 @@ func (h *Hub) pushSmall(c *gin.Context, p *push, body []byte) {
 		}
 		if err != nil {
 			k.release()
-			h.fail(c, err)
+			h.failPush(c, p, k, err)
 			return
 		}
 		if p.dryRun {
@@ -246,9 +250,10 @@ func (h *Hub) pushSmall(c *gin.Context, p *push, body []byte) {
 			k.release()
 			return
 		}
+		sum, size := p.digest(body)
 		w := &journal.Pending{
 			Submission: journal.Submission{
-				Bytes: uint64(len(body)), SHA256: sha256.Sum256(body), Rejects: k.rejects,
+				Bytes: size, SHA256: sum, Rejects: k.rejects,
 			},
 			Plan: p.ds.plan, Batches: k.batches, RowNumbers: k.numbers, Lists: k.lists, Size: len(body) + len(k.rejects) + 256,
 		}
@@ -289,7 +294,7 @@ func (h *Hub) check(p *push, body []byte) (*checked, error) {
 	k := &checked{lists: lists.Generation}
 	opt := schemas.DecodeOptions{
 		Sender:  schemas.Sender{Regions: p.who.Regions, Lists: lists},
-		Partial: p.partial, MaxErrors: int(h.conf.MaxErrors),
+		Partial: p.partial, MaxErrors: h.mostErrors(p),
 	}
 	if p.format != schemas.FormatCSV { // Decode takes whole JSON and NDJSON bodies as they are
 		return k, h.take(p, k, body, &opt)
@@ -351,7 +356,7 @@ func (h *Hub) count(p *push, k *checked, b *schemas.Batch, d *schemas.Decoded, o
 	k.records += d.Records
 	k.rejected += d.Rejected
 	k.errorCount += d.ErrorCount
-	if room := int(h.conf.MaxErrors) - len(k.errors); room > 0 {
+	if room := h.mostErrors(p) - len(k.errors); room > 0 {
 		k.errors = append(k.errors, d.Errors[:min(room, len(d.Errors))]...)
 	}
 	k.rejects = appendRejects(k.rejects, d.Quarantine)
@@ -423,7 +428,7 @@ func (h *Hub) verdict(p *push, k *checked) error {
 		return refuse("too-many-rows", "", "")
 	case p.dryRun:
 		return nil
-	case k.foreign, k.rejected > 0 && (!p.partial || k.kept() == 0):
+	case p.faulty(), k.foreign, k.rejected > 0 && (!p.partial || k.kept() == 0):
 		h.metrics.rows.vec.WithLabelValues(p.ds.contract.ID, p.who.Agency, "refused").Add(float64(k.rejected))
 		return invalidRecords(k.errors, k.errorCount)
 	}

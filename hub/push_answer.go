@@ -37,10 +37,11 @@ func (h *Hub) answerPush(c *gin.Context, p *push, w *journal.Pending, k *checked
 			refused = append(refused, schemas.RowError{Row: q.Row, Field: q.Field, Code: q.Code, Message: q.Message, Value: q.Value})
 		}
 	} else if p.partial {
-		for i := range k.errors {
-			refused = append(refused, k.errors[i].In(lang))
+		for _, e := range k.errors[:min(len(k.errors), int(h.conf.MaxErrors))] {
+			refused = append(refused, e.In(lang))
 		}
 	}
+	refused = p.placed(refused)
 	status := http.StatusAccepted
 	id := receipt.ID(b.Sequence, index)
 	if p.wait {
@@ -93,17 +94,28 @@ func commitProblem(err error) error {
 // answerDry answers a push that was only to be checked.
 func (h *Hub) answerDry(c *gin.Context, p *push, k *checked) {
 	lang := languageOf(c.Request)
-	errs := make([]schemas.RowError, len(k.errors))
-	for i := range k.errors {
-		errs[i] = k.errors[i].In(lang)
+	placed := p.placed(k.errors)
+	if p.book != nil && len(placed) > 0 && h.answerMarked(c, p, k, placed, http.StatusOK) {
+		return
 	}
-	accepted := k.kept()
-	if k.rejected > 0 && !p.partial {
+	errs := make([]schemas.RowError, min(len(placed), int(h.conf.MaxErrors)))
+	for i := range errs {
+		errs[i] = placed[i].In(lang)
+	}
+	accepted, rejected, count := k.kept(), k.rejected, k.errorCount
+	if p.faulty() { // the whole workbook waits for its cells to be mended
+		accepted, rejected, count = 0, wrongRows(k, placed), max(count, len(placed))
+	}
+	if rejected > 0 && !p.partial {
 		accepted = 0
 	}
-	writeJSON(c, http.StatusOK, map[string]any{
+	answer := map[string]any{
 		"dry_run": true, "dataset": p.ds.contract.ID, "agency": p.who.Agency,
-		"received": k.records, "accepted": accepted, "rejected": k.rejected, "superseded": k.superseded,
-		"error_count": k.errorCount, "errors": errs,
-	})
+		"received": k.records, "accepted": accepted, "rejected": rejected, "superseded": k.superseded,
+		"error_count": count, "errors": errs,
+	}
+	if p.book != nil {
+		answer["sheet"], answer["notes"] = p.book.Sheet, p.book.Notes
+	}
+	writeJSON(c, http.StatusOK, answer)
 }

@@ -99,7 +99,7 @@ func (h *Hub) pushLarge(c *gin.Context, p *push, from io.Reader) {
 	if err != nil && w == nil {
 		l.stage.Drop()
 		if ctx.Err() == nil {
-			h.fail(c, err)
+			h.failPush(c, p, &l.k, err)
 		}
 		return
 	}
@@ -116,7 +116,7 @@ func (h *Hub) newLarge(p *push) *large {
 		k: checked{lists: lists.Generation},
 		opt: schemas.DecodeOptions{
 			Sender:  schemas.Sender{Regions: p.who.Regions, Lists: lists},
-			Partial: p.partial, MaxErrors: int(h.conf.MaxErrors), Unique: p.ds.plan.Unique(),
+			Partial: p.partial, MaxErrors: h.mostErrors(p), Unique: p.ds.plan.Unique(),
 		},
 		lz4: compress.NewWriter(compress.LevelZero, compress.LZ4),
 	}
@@ -209,7 +209,7 @@ func (l *large) take(ctx context.Context, pc *piece) error {
 		return refuse("too-many-rows", "", "")
 	}
 	l.rejects = append(l.rejects, l.k.rejects...)
-	if hopeless := l.p.dryRun || l.k.foreign || l.k.rejected > 0 && !l.p.partial; hopeless {
+	if hopeless := l.p.dryRun || l.p.faulty() || l.k.foreign || l.k.rejected > 0 && !l.p.partial; hopeless {
 		l.stage.Drop() // nothing will be taken: go on only to name all errors
 		l.stage = l.h.journal.NewStage()
 		l.releasePending()
@@ -274,6 +274,9 @@ func (l *large) commit(ctx context.Context, body *hashed) (*journal.Pending, err
 		Plan:       l.p.ds.plan, Lists: l.k.lists, Size: 4096,
 	}
 	body.sum.Sum(w.Submission.SHA256[:0])
+	if l.p.book != nil {
+		w.Submission.SHA256, w.Submission.Bytes = l.p.digest(nil)
+	}
 	l.p.describe(&w.Submission, &l.k)
 	return w, l.h.commit(w)
 }

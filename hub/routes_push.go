@@ -1,6 +1,10 @@
 package hub
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/zida-hub/zida/connectors"
+)
 
 var (
 	exampleRecord = map[string]any{
@@ -64,6 +68,24 @@ func (h *Hub) pushRoutes() []route {
 				{status: http.StatusAccepted, zh: "已落盘，附回执", en: "Durable, with its receipt", headers: []string{"Location"}, media: receipt},
 				{status: http.StatusOK, zh: "已可查询（wait=visible），或仅作检查（dry_run）", en: "Visible to queries (wait=visible), or only checked (dry_run)", headers: []string{"Location"}, media: receipt}},
 			problems: pushProblems},
+		{method: http.MethodPost, path: "/v1/datasets/:id/workbooks", name: "pushWorkbook", group: "push", needs: needPush, handle: h.pushWorkbook,
+			maxBody: workbookMax, quota: pushQuota,
+			zh: text{"推送 Excel 工作簿", "与推送记录相同，请求体为 .xlsx（至多 20 MiB，模板见数据集的 Excel 模板）；回执的 sha256 即工作簿文件的摘要。" +
+				"有错时 errors 另附工作表、行号与单元格（如 B7）；Accept 为 xlsx 时，422 的内容就是标好错误的原工作簿：出错单元格标红，末列“错误原因”写明改法，" +
+				"计数在 Zida-Received、Zida-Rejected、Zida-Error-Count 头中；改好后可再次推送，该列不会被读取。有读不准的单元格（错误值、合并单元格、合计行）时，partial 也整体拒收。"},
+			en: text{"Push an Excel workbook", "As records are pushed, with an .xlsx of at most 20 MiB for its body (a dataset's Excel template is one); sha256 on the receipt is that of the workbook's bytes. " +
+				"Errors also carry sheet, line and cell, such as B7. With Accept of xlsx a 422 holds the workbook itself with what is wrong marked: cells filled, a last column 错误原因 with the remedy, " +
+				"counts in the headers Zida-Received, Zida-Rejected and Zida-Error-Count. Mended, it can be pushed again; the column is not read. A cell that cannot be read for sure (a formula's error, merged cells, a row of sums) refuses the workbook, in partial mode too."},
+			params: []param{paramDataset, paramIdem,
+				{name: "sheet", in: "query", schema: text1, example: "景区客流", zh: "工作表；只有一个可填写的工作表时可省略", en: "the sheet; not needed where there is only one to read"},
+				{name: "mode", in: "query", schema: oneWord("atomic", "partial"), example: "atomic", zh: "接收方式", en: "all or nothing, or the good records"},
+				paramDry, paramWait},
+			body: []media{{connectors.MediaXLSX, described(text1, "the workbook's bytes"), "PK…"}},
+			answers: []answer{
+				{status: http.StatusAccepted, zh: "已落盘，附回执", en: "Durable, with its receipt", headers: []string{"Location"}, media: receipt},
+				{status: http.StatusOK, zh: "已可查询（wait=visible），或仅作检查（dry_run）", en: "Visible to queries (wait=visible), or only checked (dry_run)",
+					headers: []string{"Location", "Zida-Received", "Zida-Rejected", "Zida-Error-Count"}, media: append(receipt[:1:1], media{connectors.MediaXLSX, described(text1, "of a dry run: the workbook, marked"), "PK…"})}},
+			problems: append([]string{"workbook-unreadable"}, pushProblems...)},
 		{method: http.MethodPost, path: "/v1/datasets/:id/retractions", name: "retractRecords", group: "push", needs: needPush, handle: h.retractRecords,
 			maxBody: h.conf.BodyWire,
 			quota:   pushQuota,

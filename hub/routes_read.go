@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/zida-hub/zida/analytics"
+	"github.com/zida-hub/zida/connectors"
 )
 
 var (
@@ -58,13 +59,14 @@ func (h *Hub) readRoutes() []route {
 			answers: ok("全部数据集", "Every dataset", jsonOf(object("datasets", map[string]schema{"datasets": list(ref("Dataset"))}),
 				map[string]any{"datasets": []any{dataset}}))},
 		{method: http.MethodGet, path: "/v1/datasets/:id", name: "getDataset", group: "read", needs: needToken, handle: h.getDataset,
-			zh:     text{"数据集与合约", "按 Accept 给出目录条目、ODCS v3.1 合约（application/yaml）或单条记录的 JSON Schema（application/schema+json）。"},
-			en:     text{"A dataset and its contract", "By Accept: the catalogue's entry, the ODCS v3.1 contract (application/yaml), or the JSON Schema of one record (application/schema+json)."},
+			zh:     text{"数据集与合约", "按 Accept 给出目录条目、ODCS v3.1 合约（application/yaml）、单条记录的 JSON Schema（application/schema+json）或可直接填报的 Excel 模板（.xlsx 的类型），其下拉选项取自当前参考列表。"},
+			en:     text{"A dataset and its contract", "By Accept: the catalogue's entry, the ODCS v3.1 contract (application/yaml), the JSON Schema of one record (application/schema+json), or an Excel template to fill in and push, with drop-downs from the reference lists as they are now."},
 			params: []param{paramDataset},
 			answers: ok("数据集", "The dataset", []media{
 				{"application/json", ref("Dataset"), dataset},
 				{"application/yaml", text1, "apiVersion: v3.1.0\nkind: DataContract\nid: tourism_flow\n"},
-				{"application/schema+json", schema{"type": "object"}, map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}}}),
+				{"application/schema+json", schema{"type": "object"}, map[string]any{"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "object"}},
+				{connectors.MediaXLSX, described(text1, "the template's bytes"), "PK…"}}),
 			problems: []string{"unknown-dataset", "not-acceptable"}},
 		{method: http.MethodGet, path: "/v1/datasets/:id/records", name: "readRecords", group: "read", needs: needRead, quota: queryQuota, handle: h.readRecords,
 			zh: text{"读取记录", "每条记录的当前版本；history=true 给出全部版本，as_of 给出当时的版本。高于本客户端密级的字段为 null。未列出的查询参数按字段名筛选。"},

@@ -13,6 +13,7 @@ var hashSeed = maphash.MakeSeed()
 // ListEntry is one code of a reference list.
 type ListEntry struct {
 	Code   string
+	Name   string `json:",omitempty"` // for people who choose a code; "": none kept
 	Region string // GB/T 2260 code of the side that owns the entry; "": none
 	Attrs  map[string]string
 }

@@ -2,9 +2,12 @@ package schemas
 
 import "encoding/binary"
 
+// listName is the property of a reference list that names its entries for people.
+const listName = "name"
+
 // ListEntries reads the rows of a reference list's batch as entries: the key, the
-// region, and the coded properties as attributes, which are what another contract
-// can ask of a code.
+// name, the region, and the coded properties as attributes, which are what another
+// contract can ask of a code.
 func (b *Batch) ListEntries() []ListEntry {
 	c := b.plan.contract
 	entries := make([]ListEntry, b.rows)
@@ -19,6 +22,8 @@ func (b *Batch) ListEntries() []ListEntry {
 				entries[row].Code = value
 			case at == c.Region:
 				entries[row].Region = value
+			case f.kind == kindString && f.prop.Name == listName:
+				entries[row].Name = value
 			case f.kind == kindCode && value != "":
 				entries[row].Attrs[f.prop.Name] = value
 			}

@@ -26,6 +26,7 @@ const (
 	CodeListAttribute    = "list_attribute"     // the code exists, but its entry does not allow this dataset
 	CodeDuplicateKey     = "duplicate_key"      // a unique property holds a value twice
 	CodeTooLarge         = "too_large"          // a record over the size limit
+	CodeCell             = "cell"               // a spreadsheet's cell whose value is not certain
 )
 
 // maxErrorValue is how many bytes of an offending value an error quotes.
@@ -39,6 +40,11 @@ type RowError struct {
 	Code    string `json:"code"`
 	Message string `json:"message"`
 	Value   string `json:"value,omitempty"` // at most 200 bytes of the value
+	// Sheet, Cell (such as B7) and Column (the heading) are the place in a workbook;
+	// Line is the sheet's row number then.
+	Sheet  string `json:"sheet,omitempty"`
+	Cell   string `json:"cell,omitempty"`
+	Column string `json:"column,omitempty"`
 
 	say *saying // what Message is made from; nil once it went through JSON
 }

@@ -22,7 +22,7 @@ func newContract(s *session) *cobra.Command {
 		Example: "  zida contract list\n  zida contract show tourism_flow\n  zida contract check my.odcs.yaml\n" +
 			"  zida contract diff old.odcs.yaml new.odcs.yaml\n  zida contract new water_use --name 用水月报 > water_use.odcs.yaml",
 	}
-	cmd.AddCommand(newContractCheck(s), newContractDiff(s), newContractList(s), newContractShow(s), newContractNew(s))
+	cmd.AddCommand(newContractCheck(s), newContractDiff(s), newContractList(s), newContractShow(s), newContractNew(s), newContractTemplate(s))
 	return cmd
 }
 

@@ -54,6 +54,10 @@ func (s *session) explain(err error) string {
 		return "stopped"
 	}
 	text := err.Error()
+	var file *connectors.FileError
+	if s.language() == "zh" && errors.As(err, &file) && file.ZH != "" {
+		return file.Chinese()
+	}
 	var problem *connectors.Problem
 	if errors.As(err, &problem) {
 		return explainProblem(problem, text)
@@ -133,12 +137,19 @@ func rowText(e *connectors.RowError) string {
 		if e.Line > 0 {
 			fmt.Fprintf(&b, " line %d", e.Line)
 		}
+		if e.Cell != "" {
+			b.WriteString(" cell " + e.Cell)
+		}
 		fmt.Fprintf(&b, " (record %d): ", e.Row)
 	} else {
 		fmt.Fprintf(&b, "record %d: ", e.Row)
 	}
 	if e.Field != "" {
-		b.WriteString(e.Field + ": ")
+		b.WriteString(e.Field)
+		if e.Column != "" && e.Column != e.Field {
+			b.WriteString(" " + e.Column)
+		}
+		b.WriteString(": ")
 	}
 	b.WriteString(e.Message)
 	if e.Value != "" && !strings.Contains(e.Message, e.Value) {

@@ -21,7 +21,7 @@ type pushFlags struct {
 	maps, sets, ignore    []string
 	sheet, format         string
 	mode, key, encoding   string
-	receipts              string
+	receipts, fixIt       string
 	dryRun, wait, again   bool
 	retryFor              time.Duration
 	properties, constants map[string]string
@@ -35,11 +35,18 @@ are property names or their Chinese names; --map and --set say what the file doe
 read before anything is sent. Network errors and a busy hub are waited out; the same command given again
 resumes: a file that was accepted is not counted twice.
 
+With --fix-it, what is refused comes back in the file's own workbook (a csv file as a workbook with the same
+columns): the cells to mend are filled, a last column 错误原因 says what to do, all else is as it was. Mend it and
+push it; the column is not read. With --mode partial the records that were taken are marked 已接收; pushing them
+again is a revision with equal values and counts nothing twice. A cell that cannot be read for sure (a formula's
+error, merged cells, a row of sums) keeps the whole file back in either mode.
+
 Exit codes: 0 all accepted, 1 refused or partly refused, 2 usage, 3 not reachable, 4 not allowed.`
 
 const pushExample = `  zida push tourism_flow visitors.csv
   zida push tourism_flow visitors.csv --map observed_at=date,entries=tourism_num --set region=512021,interval_minutes=1440,spot_id=512021-S99
   zida push park_monthly 园区月报.xlsx --sheet 2025年 --dry-run
+  zida push park_monthly 园区月报.xlsx --fix-it 改正.xlsx
   zida push ticket_recognition *.csv --mode partial --receipts receipts/`
 
 func newPush(s *session) *cobra.Command {
@@ -56,6 +63,9 @@ func newPush(s *session) *cobra.Command {
 			}
 			p.dataset = args[0]
 			s.retryFor = p.retryFor
+			if err := p.checkFix(s, args[1:]); err != nil {
+				return err
+			}
 			return s.push(cmd.Context(), p, args[1:])
 		},
 	}
@@ -72,6 +82,7 @@ func newPush(s *session) *cobra.Command {
 	f.BoolVar(&p.again, "again", false, "push as a new submission what was accepted before")
 	f.StringVar(&p.encoding, "compress", "", "compress on the way: gzip or zstd")
 	f.StringVar(&p.receipts, "receipts", "", "directory to save the receipts in (default: beside the profiles)")
+	f.StringVar(&p.fixIt, "fix-it", "", "workbook to write when records are refused, with what is wrong marked in it (xlsx and csv)")
 	f.DurationVar(&p.retryFor, "retry-for", 5*time.Minute, "how long a file is tried again while the hub is busy or out of reach; 0: once only")
 	return cmd
 }
@@ -153,6 +164,7 @@ func (s *session) push(ctx context.Context, p *pushFlags, files []string) error 
 	job := &pushJob{session: s, pushFlags: p, client: client, state: s.pushState(who)}
 	job.options = connectors.FileOptions{
 		Contract: contract, Map: p.properties, Set: p.constants, Ignore: p.ignore, Sheet: p.sheet, Format: p.format,
+		Collect: p.fixIt != "",
 	}
 	worst := exitOK
 	for i, file := range files {
@@ -224,6 +236,9 @@ func (j *pushJob) file(ctx context.Context, path string) error {
 	for _, n := range c.Notes {
 		j.say("%s: %s", path, n)
 	}
+	if len(c.Faults) > 0 {
+		return j.faulty(ctx, path, c)
+	}
 	if j.dryRun {
 		return j.check(ctx, c)
 	}
@@ -232,7 +247,7 @@ func (j *pushJob) file(ctx context.Context, path string) error {
 		key = j.state.key(j.dataset, j.mode, c.SHA256, j.again)
 		if old := j.state.accepted(ctx, j.client, key); old != nil {
 			j.say("%s: already accepted at %s as submission %s; not sent again (--again pushes it as a new submission)", path, old.ReceivedAt, old.Submission)
-			return j.report(path, c, old)
+			return j.report(ctx, path, c, old)
 		}
 	}
 	bar := j.progress(filepath.Base(path), c.Bytes)
@@ -241,7 +256,7 @@ func (j *pushJob) file(ctx context.Context, path string) error {
 	})
 	bar.done()
 	if err != nil {
-		return j.refused(path, c, err)
+		return j.refused(ctx, path, c, err)
 	}
 	if saved, err := j.state.save(key, receipt); err != nil {
 		j.say("%s: the receipt could not be kept: %v", path, err)
@@ -251,11 +266,11 @@ func (j *pushJob) file(ctx context.Context, path string) error {
 	if err := j.saveReceipt(path, receipt); err != nil {
 		return err
 	}
-	return j.report(path, c, receipt)
+	return j.report(ctx, path, c, receipt)
 }
 
 // report writes a receipt to stdout; rejected records make the exit code 1.
-func (j *pushJob) report(path string, c *connectors.Converted, r *connectors.Receipt) error {
+func (j *pushJob) report(ctx context.Context, path string, c *connectors.Converted, r *connectors.Receipt) error {
 	c.Place(r.Errors)
 	if j.json {
 		if err := j.printJSON(path, r.Raw, r.Errors); err != nil {
@@ -284,7 +299,11 @@ func (j *pushJob) report(path string, c *connectors.Converted, r *connectors.Rec
 		}
 	}
 	if r.Rejected > 0 {
-		if !j.json {
+		if j.fixIt != "" {
+			if err := j.fixRefused(ctx, c, r.Errors, badRows(r.Errors) >= r.Rejected, true); err != nil {
+				return err
+			}
+		} else if !j.json {
 			j.say("mend the rejected records and push them again; the others are taken")
 		}
 		return said(exitRefused)
@@ -293,12 +312,17 @@ func (j *pushJob) report(path string, c *connectors.Converted, r *connectors.Rec
 }
 
 // refused adds the places in the file to what the hub said.
-func (j *pushJob) refused(path string, c *connectors.Converted, err error) error {
+func (j *pushJob) refused(ctx context.Context, path string, c *connectors.Converted, err error) error {
 	var problem *connectors.Problem
 	if !errors.As(err, &problem) {
 		return err
 	}
 	c.Place(problem.Errors)
+	if j.fixIt != "" && len(problem.Errors) > 0 && problem.Errors[0].Row > 0 {
+		if ferr := j.fixRefused(ctx, c, problem.Errors, problem.ErrorCount > 0 && problem.ErrorCount <= len(problem.Errors), false); ferr != nil {
+			return errors.Join(err, ferr)
+		}
+	}
 	if j.json {
 		code, _ := exitCode(err)
 		if perr := j.printJSON(path, problem.Body, problem.Errors); perr != nil {

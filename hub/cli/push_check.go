@@ -10,14 +10,14 @@ import (
 	"github.com/zida-hub/zida/connectors"
 )
 
-// check is --dry-run: it lists every bad record. The hub names so many errors in
+// badRecords lists what is wrong with every record. The hub names so many errors in
 // one answer and counts the rest; the rest is asked for from the last record named.
-func (j *pushJob) check(ctx context.Context, c *connectors.Converted) error {
+func (j *pushJob) badRecords(ctx context.Context, c *connectors.Converted) ([]connectors.RowError, error) {
 	var bad []connectors.RowError
 	for from := 1; from <= c.Records; {
 		errs, all, err := j.checkFrom(ctx, c, from)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		last := 0
 		for i := range errs {
@@ -42,12 +42,18 @@ func (j *pushJob) check(ctx context.Context, c *connectors.Converted) error {
 		from = next
 	}
 	c.Place(bad)
-	rows := map[int]bool{}
-	for _, e := range bad {
-		rows[e.Row] = true
+	return bad, nil
+}
+
+// check is --dry-run: it lists every bad record.
+func (j *pushJob) check(ctx context.Context, c *connectors.Converted) error {
+	bad, err := j.badRecords(ctx, c)
+	if err != nil {
+		return err
 	}
+	rejected := badRows(bad)
 	if j.json {
-		raw := fmt.Appendf(nil, `{"dry_run":true,"dataset":%q,"received":%d,"rejected":%d,"sha256":%q,"errors":[]}`, j.dataset, c.Records, len(rows), c.SHA256)
+		raw := fmt.Appendf(nil, `{"dry_run":true,"dataset":%q,"received":%d,"rejected":%d,"sha256":%q,"errors":[]}`, j.dataset, c.Records, rejected, c.SHA256)
 		if err := j.printJSON(c.File, raw, bad); err != nil {
 			return err
 		}
@@ -58,10 +64,15 @@ func (j *pushJob) check(ctx context.Context, c *connectors.Converted) error {
 		if len(bad) == 0 {
 			_, _ = fmt.Fprintf(j.out, "%s: all %d records are good; nothing was sent for keeping\n", c.File, c.Records)
 		} else {
-			j.say("%s: %d of %d records are bad; nothing was taken", c.File, len(rows), c.Records)
+			j.say("%s: %d of %d records are bad; nothing was taken", c.File, rejected, c.Records)
 		}
 	}
 	if len(bad) > 0 {
+		if j.fixIt != "" {
+			if err := j.fix(ctx, c, bad, false); err != nil {
+				return err
+			}
+		}
 		return said(exitRefused)
 	}
 	return nil
