@@ -125,7 +125,7 @@ func TestAWorkbookIsTakenByItsBytesOrComesBackMarked(t *testing.T) {
 	dazu := v.client("dazu", "500111")
 	count := func(day string) string {
 		t.Helper()
-		_, body := dazu.call(http.MethodGet, "/v1/datasets/ticket_recognition/records?format=csv&fields=count&from="+day+"&to=2026-01-01", "", "", "")
+		_, body := dazu.call(http.MethodGet, "/v1/datasets/ticket_recognition/records?format=csv&bom=false&fields=count&from="+day+"&to=2026-01-01", "", "", "")
 		return strings.Join(strings.Fields(string(body)), " ")
 	}
 
@@ -221,7 +221,7 @@ func TestAWorkbookIsTakenByItsBytesOrComesBackMarked(t *testing.T) {
 		f("", nil, http.StatusBadRequest, "body-empty", "")
 		f("", make([]byte, workbookMax+1), http.StatusRequestEntityTooLarge, "body-too-large", "20MiB")
 		f("?sheet=十月", mended, http.StatusUnprocessableEntity, "workbook-unreadable", "没有名为“十月”的工作表")
-		f("?shet=x", mended, http.StatusBadRequest, "invalid-request", "dry_run、wait、lang、sheet")
+		f("?shet=x", mended, http.StatusBadRequest, "invalid-request", "dry_run、wait、mends、lang、sheet")
 		book := dazu.template()
 		f("", bookBytes(t, book), http.StatusUnprocessableEntity, "workbook-unreadable", "没有数据")
 		setCells(t, book, map[string]any{"G1": "票面價", "A2": "500111-S01"})

@@ -9,11 +9,15 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/parquet-go/parquet-go"
+	"github.com/xuri/excelize/v2"
 )
 
 // inventedProperty is a property of a contract that the test makes up, and how its
@@ -175,7 +179,7 @@ var chinaTime = func() *time.Location { // which had summer time from 1986 to 19
 }()
 
 // A dataset that nobody has thought of is one file: published to a hub that runs, it is
-// pushed, read, queried and exported like those that ship.
+// pushed, read, queried, exported and given a template like those that ship.
 func TestANewDatasetIsOneFile(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
@@ -257,6 +261,42 @@ func TestANewDatasetIsOneFile(t *testing.T) {
 			if text := getAs(t, h.url+"/v1/datasets/"+id, token, kind); !bytes.Contains(text, []byte(id)) {
 				t.Errorf("%s of %s: %s", kind, id, text)
 			}
+		}
+		exported, err := excelize.OpenReader(bytes.NewReader(get(t, h.url+"/v1/datasets/"+id+"/records?format=xlsx", token)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rows, err := exported.GetRows("数据"); err != nil || len(rows) != count+1 {
+			t.Errorf("%d rows in the exported sheet (%v)", len(rows), err)
+		}
+		_ = exported.Close()
+		columns := get(t, h.url+"/v1/datasets/"+id+"/records?format=parquet", token)
+		if file, err := parquet.OpenFile(bytes.NewReader(columns), int64(len(columns))); err != nil || file.NumRows() != count {
+			t.Errorf("the exported Parquet: %v", err)
+		}
+		template := filepath.Join(t.TempDir(), id+".xlsx")
+		dazu.must("contract", "template", id, "--out", template)
+		book, err := excelize.OpenFile(template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sheet := book.GetSheetName(0)
+		headings, err := book.GetRows(sheet)
+		if err != nil || len(headings) != 1 || len(headings[0]) != 3+len(properties) {
+			t.Fatalf("the template's heading: %q (%v)", headings, err)
+		}
+		for cell, value := range map[string]any{"A2": "500111", "B2": time.Date(2026, 2, 3, 0, 0, 0, 0, time.UTC), "C2": 777} {
+			if err := book.SetCellValue(sheet, cell, value); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := book.Save(); err != nil {
+			t.Fatal(err)
+		}
+		_ = book.Close()
+		dazu.must("push", id, template, "--wait")
+		if page := get(t, h.url+"/v1/datasets/"+id+"/records?number=777", token); !bytes.Contains(page, []byte("2026-02-03")) {
+			t.Errorf("the filled template: %s", page)
 		}
 		if out := dazu.must("contract", "list"); !strings.Contains(out, id) {
 			t.Error("not in the catalogue")
