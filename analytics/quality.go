@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -212,7 +213,7 @@ func (a *Analytics) came(ctx context.Context, c *schemas.Contract, from time.Tim
 		if err != nil {
 			return nil, err
 		}
-		late = "argMin(toUnixTimestamp64Milli(_received_at) - " + end + " > " + fmt.Sprint(c.Freshness.Milliseconds()) + ", _version)"
+		late = "argMin(toUnixTimestamp64Milli(_received_at) - " + end + " > " + strconv.FormatInt(c.Freshness.Milliseconds(), 10) + ", _version)"
 	}
 	keys := quoteAll(key)
 	s := &statement{}

@@ -4,10 +4,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/shopspring/decimal"
-	"github.com/zida-hub/zida/schemas"
 	"reflect"
 	"strconv"
+
+	"github.com/shopspring/decimal"
+	"github.com/zida-hub/zida/schemas"
 )
 
 func want(t *testing.T, got *Answer, text string) {

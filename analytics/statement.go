@@ -42,7 +42,7 @@ type snapshot struct {
 	// complete: nothing that counts came after it.
 	rolled   uint64
 	complete bool
-	moment time.Time // what is now, to a question of this snapshot
+	moment   time.Time // what is now, to a question of this snapshot
 }
 
 // rows writes a subquery of the snapshot's rows, one for each key, deleted ones left out.

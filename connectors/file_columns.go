@@ -301,9 +301,10 @@ func (w *rowWriter) tidy(f *rowField, cell string) string {
 		return cell
 	}
 	out := cell
-	if f.property.Type != schemas.TypeString {
+	switch {
+	case f.property.Type != schemas.TypeString:
 		out = narrow(strings.TrimSpace(cell))
-	} else if f.tidy {
+	case f.tidy:
 		if f.coded {
 			code, _, _ := strings.Cut(cell, choiceMark)
 			out = code
@@ -322,7 +323,7 @@ func (w *rowWriter) tidy(f *rowField, cell string) string {
 		if marked {
 			return out
 		}
-	} else if strings.TrimSpace(cell) == "" {
+	case strings.TrimSpace(cell) == "":
 		return ""
 	}
 	if out != cell {

@@ -3,6 +3,7 @@ package connectors
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -14,21 +15,21 @@ const maxFaults = 20_000
 
 // cellFault is a cell whose value cannot be taken for sure, in both languages.
 type cellFault struct {
-	line, column   int // row number of the sheet; column from 0, -1: the row
-	row            int // the record
-	text, remedy   string
-	zh, remedyZH   string
-	whole          bool // the row is no record at all: what else is wrong with it does not count
-	through        int  // last line it covers, 0: its own
-	value, heading string
-	property       string
+	line, column int // row number of the sheet; column from 0, -1: the row
+	row          int // the record
+	text, remedy string
+	zh, remedyZH string
+	whole        bool // the row is no record at all: what else is wrong with it does not count
+	through      int  // last line it covers, 0: its own
+	value        string
+	property     string
 }
 
 // fault keeps a cell's fault when faults are collected, else it is the file's error.
 func (c *Converted) fault(f *cellFault) error {
 	cell := ""
 	if f.column >= 0 {
-		cell = columnName(f.column) + fmt.Sprint(f.line)
+		cell = columnName(f.column) + strconv.Itoa(f.line)
 	}
 	if !c.collect {
 		return &FileError{File: c.File, Sheet: c.Sheet, Line: f.line, Cell: cell, Text: f.text, Remedy: f.remedy, ZH: f.zh, RemedyZH: f.remedyZH}

@@ -221,8 +221,11 @@ func (d *desk) errorValue(cell, value string) {
 		end := at + bytes.Index(xml[at:], []byte("</c>"))
 		old := string(xml[at:end])
 		formula := old[strings.Index(old, "<f>"):strings.Index(old, "</f>")]
-		style := old[strings.Index(old, ` s="`):]
-		style = style[:strings.Index(style[4:], `"`)+5]
+		style := ""
+		if _, after, ok := strings.Cut(old, ` s="`); ok {
+			number, _, _ := strings.Cut(after, `"`)
+			style = ` s="` + number + `"`
+		}
 		return bytes.Replace(xml, xml[at:end], []byte(`<c r="`+cell+`"`+style+` t="e">`+formula+"</f><v>"+value+"</v>"), 1)
 	})
 	book, err := excelize.OpenReader(bytes.NewReader(changed))

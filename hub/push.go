@@ -29,7 +29,7 @@ type push struct {
 	dryRun  bool
 	wait    bool
 	key     [16]byte
-	mends   string // a partial push of before, whose rejected rows come again
+	mends   string    // a partial push of before, whose rejected rows come again
 	book    *sentBook // a workbook the records come from, else nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -138,7 +139,7 @@ func TestAWorkbookIsTakenByItsBytesOrComesBackMarked(t *testing.T) {
 	setCells(t, book, ticketRow(4, "512021-S01", "2025-10-03", 300))
 	raw := bookBytes(t, book)
 
-	status, header, body := dazu.book("", "", "", raw)
+	status, _, body := dazu.book("", "", "", raw)
 	a := parsed(t, body)
 	if status != http.StatusUnprocessableEntity || a.Type != "/problems/validation-failed" || len(a.Errors) != 2 || a.ErrorCount != 2 {
 		t.Fatalf("%d %s", status, body)
@@ -154,7 +155,7 @@ func TestAWorkbookIsTakenByItsBytesOrComesBackMarked(t *testing.T) {
 		t.Errorf("%d %s", status, body)
 	}
 
-	status, header, body = dazu.book("", connectors.MediaXLSX, "", raw)
+	status, header, body := dazu.book("", connectors.MediaXLSX, "", raw)
 	if status != http.StatusUnprocessableEntity || header.Get("Content-Type") != connectors.MediaXLSX || header.Get("Zida-Received") != "3" ||
 		header.Get("Zida-Rejected") != "2" || header.Get("Zida-Error-Count") != "2" {
 		t.Fatalf("%d %v", status, header)
@@ -243,11 +244,11 @@ func TestAWorkbookIsTakenByItsBytesOrComesBackMarked(t *testing.T) {
 			setCells(t, book, row)
 		}
 		status, header, body := dazu.book("", connectors.MediaXLSX, "", bookBytes(t, book))
-		if status != http.StatusUnprocessableEntity || header.Get("Zida-Received") != fmt.Sprint(rows) || header.Get("Zida-Rejected") != "1" {
+		if status != http.StatusUnprocessableEntity || header.Get("Zida-Received") != strconv.Itoa(rows) || header.Get("Zida-Rejected") != "1" {
 			t.Fatalf("%d %v", status, header)
 		}
 		marked := openBook(t, body)
-		at := fmt.Sprint(rows)
+		at := strconv.Itoa(rows)
 		if reason, _ := marked.GetCellValue(ticketSheet, "I"+at); reason == "" {
 			t.Error("no reason in row " + at)
 		}

@@ -61,15 +61,14 @@ func invent(r *rand.Rand) (id string, properties []inventedProperty, text string
 			n := name()
 			return inventedProperty{n, property(n, "number", "1", "", fmt.Sprintf("{property: zidaDecimal, value: {precision: 24, scale: %d}}", scale), "{property: zidaAdditive, value: true}"),
 				func(r *rand.Rand) (any, string) {
-					whole, digits := r.Int64N(1e12), ""
-					for range scale {
-						digits += strconv.Itoa(r.IntN(10))
+					text := strconv.AppendInt(nil, r.Int64N(1e12), 10)
+					for n := range scale {
+						if n == 0 {
+							text = append(text, '.')
+						}
+						text = append(text, byte('0'+r.IntN(10)))
 					}
-					text := strconv.FormatInt(whole, 10)
-					if scale > 0 {
-						text += "." + digits
-					}
-					return text, text
+					return string(text), string(text)
 				}}
 		},
 		func() inventedProperty { // one of some words
