@@ -52,5 +52,15 @@ func machineMemory() int64 {
 }
 
 // stepBack lets the hub go first where both want the processor: a push waits for an answer, a merge does not. The library's threads
-// inherit it from the calling one.
-func stepBack() { _ = unix.Setpriority(unix.PRIO_PROCESS, 0, 10) }
+// inherit it from the calling one. The long slice says the same to newer kernels: one
+// that wakes up with a shorter slice does not wait for the engine's to end.
+func stepBack() {
+	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 10)
+	if a, err := unix.SchedGetAttr(0, 0); err == nil {
+		a.Runtime = engineSlice
+		_ = unix.SchedSetAttr(0, a, 0) // a kernel that knows no slices refuses or ignores it
+	}
+}
+
+// engineSlice is in nanoseconds; the kernel's own are of one to three milliseconds.
+const engineSlice = 20_000_000
