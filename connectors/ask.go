@@ -130,6 +130,27 @@ func (c *Client) Submission(ctx context.Context, id string) (json.RawMessage, er
 	return out, err
 }
 
+// RejectedRecord is a record that a partial push did not take: why, and as it came.
+type RejectedRecord struct {
+	RowError
+	Record string `json:"record"`
+}
+
+// SubmissionErrors reads one page of a partial push's rejected records, and the cursor
+// of the next ("" at the end).
+func (c *Client) SubmissionErrors(ctx context.Context, id, cursor string) ([]RejectedRecord, string, error) {
+	var out struct {
+		Errors     []RejectedRecord `json:"errors"`
+		NextCursor string           `json:"next_cursor"`
+	}
+	query := url.Values{"limit": {"1000"}}
+	if cursor != "" {
+		query.Set("cursor", cursor)
+	}
+	err := c.get(ctx, "/v1/submissions/"+url.PathEscape(id)+"/errors", query, &out)
+	return out.Errors, out.NextCursor, err
+}
+
 // Proof fetches a submission's receipt again, with its path to the signed root.
 func (c *Client) Proof(ctx context.Context, id string) (*Receipt, error) {
 	var raw json.RawMessage

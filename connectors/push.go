@@ -23,6 +23,7 @@ type PushOptions struct {
 	// When empty a random one is used, which covers the retries of this call only.
 	IdempotencyKey string
 	Mode           string // "atomic" (the hub's default) or "partial"
+	Mends          string // the partial push whose rejected records this one brings again
 	DryRun         bool
 	Wait           bool   // answer once the rows can be queried
 	Encoding       string // "" as is, "gzip" or "zstd": compressed on the way
@@ -91,6 +92,9 @@ func submission(path string, body Body, opt PushOptions) *call {
 	query := url.Values{}
 	if opt.Mode != "" {
 		query.Set("mode", opt.Mode)
+	}
+	if opt.Mends != "" {
+		query.Set("mends", opt.Mends)
 	}
 	if opt.DryRun {
 		query.Set("dry_run", "true")

@@ -32,6 +32,7 @@ type Config struct {
 	EngineMemory  int64
 	EngineThreads int64
 	Contracts     string
+	QualityEvery  time.Duration
 
 	BodyWire    int64
 	BodyDecoded int64
@@ -158,6 +159,9 @@ func (c *Config) storeSettings() []Setting {
 		{Key: "contracts", Default: "", into: &c.Contracts,
 			Help:   "directory of further contracts (*.odcs.yaml), added to the shipped ones",
 			HelpZH: "附加数据合约目录（*.odcs.yaml），与内置合约合并"},
+		{Key: "quality-every", Default: "10m", into: &c.QualityEvery, check: isPositive,
+			Help:   "how often the zida_quality_… metrics are measured",
+			HelpZH: "多久测量一次 zida_quality_… 指标"},
 		{Key: "disk-floor", Default: "512MiB", into: &c.DiskFloor, check: isSize,
 			Help:   "free space below which pushes are refused with 503",
 			HelpZH: "磁盘剩余空间低于此值时以 503 拒收"},

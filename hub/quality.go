@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -79,6 +80,78 @@ func (h *Hub) qualityRoutes() []route {
 			answers: ok("字段", "The fields", jsonOf(object("fields", map[string]schema{"fields": list(schema{"type": "object"})}),
 				map[string]any{"fields": []any{map[string]any{"dataset": "ticket_redemption", "dataset_name": "门票互认核销明细", "field": "ticket_hash", "label": "票号摘要", "label_en": "Ticket digest", "classification": "sensitive", "readable": false}}}))},
 	}
+}
+
+// qualityGauges are what GET /v1/quality says, for those who watch.
+type qualityGauges struct{ age, fresh, completeness, rejected, duplicates, late *prometheus.GaugeVec }
+
+func newQualityGauges(r prometheus.Registerer) *qualityGauges {
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "zida_quality_" + name, Help: help}, []string{"dataset", "agency"})
+		r.MustRegister(v)
+		return v
+	}
+	return &qualityGauges{
+		age:          gauge("age_seconds", "Age of the newest period that a record covers."),
+		fresh:        gauge("fresh", "1 while that is within what the contract promises, else 0; absent where it promises nothing."),
+		completeness: gauge("completeness", "Share of optional fields that current records fill in."),
+		rejected:     gauge("rejected_share", "Share of the rows received in 30 days that partial pushes rejected."),
+		duplicates:   gauge("duplicate_share", "Share of the rows received in 30 days whose key came again in the same submission."),
+		late:         gauge("late_share", "Share of the new records of 30 days that came later than the contract promises."),
+	}
+}
+
+func (g *qualityGauges) set(list []analytics.Quality) {
+	all := []*prometheus.GaugeVec{g.age, g.fresh, g.completeness, g.rejected, g.duplicates, g.late}
+	for _, v := range all {
+		v.Reset() // what has no value any more must not keep its last one
+	}
+	for i := range list {
+		q := &list[i]
+		for n, value := range []*float64{q.AgeHours, nil, q.Completeness, q.RejectedShare, q.DuplicateRate, q.LateShare} {
+			if value != nil {
+				all[n].WithLabelValues(q.Dataset, q.Agency).Set(*value)
+			}
+		}
+		if q.AgeHours != nil {
+			g.age.WithLabelValues(q.Dataset, q.Agency).Set(*q.AgeHours * 3600)
+		}
+		if q.Fresh != nil {
+			kept := 0.0
+			if *q.Fresh {
+				kept = 1
+			}
+			g.fresh.WithLabelValues(q.Dataset, q.Agency).Set(kept)
+		}
+	}
+}
+
+// watchQuality measures now and then. It is the hub's own look, at every dataset.
+func (h *Hub) watchQuality(context.Context) error {
+	gauges := newQualityGauges(h.metrics.Registry)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		t := time.NewTicker(h.conf.QualityEvery)
+		defer t.Stop()
+		for {
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				return
+			}
+			now := time.Now()
+			list, err := h.analytics.Quality(ctx, "", now.AddDate(0, 0, -30), now, analytics.Reader{})
+			if err != nil {
+				h.slog.Debug("the quality could not be measured", "error", err)
+				continue
+			}
+			gauges.set(list)
+		}
+	}()
+	h.onClose(func() { cancel(); <-done })
+	return nil
 }
 
 // rowCounter counts rows by dataset, agency and what became of them.

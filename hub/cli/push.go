@@ -22,6 +22,7 @@ type pushFlags struct {
 	sheet, format         string
 	mode, key, encoding   string
 	receipts, fixIt       string
+	mends                 string
 	dryRun, wait, again   bool
 	retryFor              time.Duration
 	properties, constants map[string]string
@@ -83,6 +84,7 @@ func newPush(s *session) *cobra.Command {
 	f.StringVar(&p.encoding, "compress", "", "compress on the way: gzip or zstd")
 	f.StringVar(&p.receipts, "receipts", "", "directory to save the receipts in (default: beside the profiles)")
 	f.StringVar(&p.fixIt, "fix-it", "", "workbook to write when records are refused, with what is wrong marked in it (xlsx and csv)")
+	f.StringVar(&p.mends, "mends", "", "the partial push whose rejected records this file brings again, mended; the two are linked")
 	f.DurationVar(&p.retryFor, "retry-for", 5*time.Minute, "how long a file is tried again while the hub is busy or out of reach; 0: once only")
 	return cmd
 }
@@ -252,7 +254,7 @@ func (j *pushJob) file(ctx context.Context, path string) error {
 	}
 	bar := j.progress(filepath.Base(path), c.Bytes)
 	receipt, err := j.client.Push(ctx, j.dataset, c.Open, connectors.PushOptions{
-		IdempotencyKey: key, Mode: j.mode, Wait: j.wait, Encoding: j.encoding, Size: c.Bytes, Progress: bar.set,
+		IdempotencyKey: key, Mode: j.mode, Mends: j.mends, Wait: j.wait, Encoding: j.encoding, Size: c.Bytes, Progress: bar.set,
 	})
 	bar.done()
 	if err != nil {

@@ -88,7 +88,7 @@ func newRoot(s *session) *cobra.Command {
 	f.StringVar(&s.lang, "lang", "", "language of the hub's messages: zh or en (default: that of LANG)")
 	root.AddCommand(
 		newServe(s), newDemo(s), newAdmin(s), newLogin(s), newToken(s), newPush(s), newQuery(s), newRecords(s),
-		newContract(s), newReceipt(s), engineCommand(), newDoctor(s), newVersion(s),
+		newContract(s), newSubmission(s), newReceipt(s), engineCommand(), newDoctor(s), newVersion(s),
 	)
 	for _, cmd := range root.Commands() {
 		groupArgs(cmd)
