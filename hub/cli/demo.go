@@ -194,7 +194,7 @@ func (s *session) pushDemo(ctx context.Context, world *demo.World, clients map[s
 			if sub.Reason != "" {
 				return clients[sub.Side.ID].Retract(ctx, sub.Dataset, sub.Reason+demo.Mark, sub.Keys(), opt)
 			}
-			if sub.Refused > 0 {
+			if len(sub.Refused) > 0 {
 				opt.Mode = "partial"
 			}
 			return clients[sub.Side.ID].Push(ctx, sub.Dataset, connectors.Bytes(sub.Body), opt)
@@ -223,8 +223,8 @@ func pushKind(s *demo.Submission) string {
 	switch {
 	case s.Reason != "":
 		return ": retracted, " + s.Reason
-	case s.Refused > 0:
-		return fmt.Sprintf(": a broken file, %d records refused", s.Refused)
+	case len(s.Refused) > 0:
+		return fmt.Sprintf(": a broken file, %d records refused", len(s.Refused))
 	case !s.First:
 		return ": revised or late"
 	}

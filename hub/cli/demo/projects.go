@@ -83,7 +83,7 @@ func (w *World) ledger(side Side, later bool, out *rows) {
 			if at > 0 && stage == "assigned" {
 				stage = stages[1]
 			}
-			due, problem := end.AddDate(0, 0, -1), ""
+			due, problem := end.AddDate(0, 1, -1), ""
 			if slow || r.IntN(6) == 0 {
 				due, problem = half.AddDate(0, 3, r.IntN(60)), "用地、资金待两地协调"+Mark
 			}

@@ -14,7 +14,7 @@ type Submission struct {
 	First   bool   // of the first reports; the others revise, complete and retract them
 	Body    []byte // NDJSON
 	Reason  string // of a retraction
-	Refused int    // records of it that the hub is meant to refuse; it is pushed in partial mode
+	Refused []int  // rows of it, from 1, that the hub is meant to refuse; it is pushed in partial mode
 }
 
 // Keys are a retraction's keys.
@@ -37,6 +37,7 @@ type file struct {
 // files come in the order that they depend on each other.
 var files = []file{
 	{dataset: "scenic_spot", write: (*World).writeSpots, revise: (*World).reviseSpots},
+	{dataset: "industrial_park", write: (*World).writeParkList},
 	{dataset: "route", write: (*World).writeRoutes},
 	{dataset: "air_station", write: (*World).writeStations},
 	{dataset: "water_section", write: (*World).writeSections},
@@ -63,7 +64,8 @@ var files = []file{
 	{dataset: "visitor_origin", write: (*World).writeOrigins, revise: (*World).reviseOrigins},
 }
 
-// Submissions makes what both sides push, in its order, one body at a time.
+// Submissions makes what both sides push, in its order. A body is good until the next
+// one is asked for.
 func (w *World) Submissions() iter.Seq[*Submission] {
 	return func(yield func(*Submission) bool) {
 		var out rows
@@ -91,6 +93,6 @@ func (w *World) Submissions() iter.Seq[*Submission] {
 				}
 			}
 		}
-		push(Submission{Side: Sides[0], Dataset: "tourism_flow", Refused: 3}, (*World).brokenFlow)
+		push(Submission{Side: Sides[0], Dataset: "tourism_flow", Refused: []int{2, 3, 4}}, (*World).brokenFlow)
 	}
 }

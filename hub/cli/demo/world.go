@@ -84,9 +84,11 @@ type spot struct {
 }
 
 type park struct {
-	ID     string `json:"park_id"`
-	Name   string `json:"name"`
-	Region string `json:"region"`
+	ID      string `json:"park_id"`
+	Name    string `json:"name"`
+	Region  string `json:"region"`
+	Kind    string `json:"kind"`
+	Partner string `json:"partner_region"`
 }
 
 type indicator struct {
