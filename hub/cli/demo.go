@@ -180,8 +180,9 @@ func registerDemo(ctx context.Context, admin *connectors.Client, side demo.Side)
 
 // pushDemo pushes everything in its order, without waiting for each to be seen, and
 // then waits for the last: what it answers, all before it do.
-func (s *session) pushDemo(ctx context.Context, world *demo.World, clients map[string]*connectors.Client) (first string, err error) {
+func (s *session) pushDemo(ctx context.Context, world *demo.World, clients map[string]*connectors.Client) (firstReports string, err error) {
 	n := 0
+	var first *connectors.Receipt
 	var last func() (*connectors.Receipt, error)
 	for sub := range world.Submissions() {
 		n++
@@ -205,18 +206,45 @@ func (s *session) pushDemo(ctx context.Context, world *demo.World, clients map[s
 			return "", fmt.Errorf("pushing generated %s%s of %s: %w", sub.Dataset, kind, sub.Side.ID, err)
 		}
 		if sub.First {
-			first = receipt.ReceivedAt
+			first = receipt
 		}
 		last = func() (*connectors.Receipt, error) { return push(true) }
 		s.say("%s pushed %d generated records of %s%s", sub.Side.ID, receipt.Accepted, sub.Dataset, kind)
 	}
-	for range 10 {
-		// The same key and body again: the hub answers the same receipt once its rows are there.
-		if receipt, err := last(); err != nil || receipt.Visible {
-			return first, err
+	// The same key and body again: the hub answers the same receipt once its rows are there.
+	receipt, err := last()
+	for again := 0; err == nil && !receipt.Visible && again < 10; again++ {
+		receipt, err = last()
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case !receipt.Visible:
+		return "", fmt.Errorf("the generated data is on disk but not all of it can be queried yet: %s says why", filepath.Join(s.data, "hub.log"))
+	}
+	return first.ReceivedAt, remembers(ctx, clients[receipt.Agency], first)
+}
+
+// remembers waits until answers as of a moment hold what had been pushed by then: the
+// history follows the current figures by a moment.
+func remembers(ctx context.Context, client *connectors.Client, r *connectors.Receipt) error {
+	query, err := json.Marshal(map[string]any{"metrics": []string{r.Dataset + "_records"}, "as_of": r.ReceivedAt})
+	if err != nil {
+		return err
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		answer, err := client.Query(ctx, query)
+		if err != nil || answer.Watermark >= r.Sequence {
+			return err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return first, fmt.Errorf("the generated data is on disk but not all of it can be queried yet: ask %s/hub.log why", s.data)
 }
 
 func pushKind(s *demo.Submission) string {

@@ -21,6 +21,9 @@ func (i *indicator) base() (value float64, known bool) {
 	case i.Direction == "down":
 		return i.round(target * (1.06 + 0.1*r.Float64())), known
 	}
+	if i.Unit == "%" || i.Unit == "岁" { // shares and ages move slowly
+		return i.round(target * (0.88 + 0.08*r.Float64())), known
+	}
 	return i.round(target * (0.68 + 0.2*r.Float64())), known
 }
 
@@ -75,20 +78,20 @@ func (w *World) writeIndicators(side Side, out *rows) {
 		if side.Region != dazu {
 			switch i.ID {
 			case "500111-I21":
-				w.writeIndicator(i, lezhi, "flash", 30, out)
+				w.writeIndicator(i, lezhi, "flash", 300, out)
 			case "500111-I22":
-				w.writeIndicator(i, anyue, "flash", 50, out)
+				w.writeIndicator(i, anyue, "flash", 500, out)
 			}
 			continue
 		}
-		w.writeIndicator(i, dazu, "flash", 100, out)
+		w.writeIndicator(i, dazu, "flash", 1000, out)
 	}
 }
 
-func (w *World) writeIndicator(i *indicator, region, stage string, percent int64, out *rows) {
+func (w *World) writeIndicator(i *indicator, region, stage string, perMille int64, out *rows) {
 	put := func(period string, end time.Time) {
 		v := i.value(end)
-		v.n = v.n * percent / 100
+		v.n = v.n / 100 * perMille / 1000 * 100 // two digits are published
 		out.add("indicator", i.ID, "region", region, "period", period, "value", v, "unit", i.Unit, "stage", stage, "source", "演示数据 generated")
 	}
 	for year := w.from.Year(); year < w.today.Year(); year++ {
@@ -101,14 +104,14 @@ func (w *World) writeIndicator(i *indicator, region, stage string, percent int64
 	}
 }
 
-// reviseIndicators brings the final figures of the years: two in a hundred off.
+// reviseIndicators brings the final figures of the years, a little off.
 func (w *World) reviseIndicators(side Side, out *rows) {
 	if side.Region != dazu {
 		return
 	}
 	for n := range w.indicators {
 		if i := &w.indicators[n]; n%2 == 0 && i.round(0.5) == 0.5 { // what is counted was right
-			w.writeIndicator(i, dazu, "final", 102-int64(n%3), out)
+			w.writeIndicator(i, dazu, "final", 1006-int64(n%5)*2, out)
 		}
 	}
 }
