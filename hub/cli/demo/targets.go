@@ -1,8 +1,8 @@
 package demo
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 	"time"
 )
 
@@ -95,7 +95,7 @@ func (w *World) writeIndicator(i *indicator, region, stage string, perMille int6
 		out.add("indicator", i.ID, "region", region, "period", period, "value", v, "unit", i.Unit, "stage", stage, "source", "演示数据 generated")
 	}
 	for year := w.from.Year(); year < w.today.Year(); year++ {
-		put(fmt.Sprint(year), time.Date(year+1, 1, 1, 0, 0, 0, 0, shanghai))
+		put(strconv.Itoa(year), time.Date(year+1, 1, 1, 0, 0, 0, 0, shanghai))
 	}
 	if i.quarterly() && stage == "flash" {
 		for m := time.Date(w.from.Year()+1, 1, 1, 0, 0, 0, 0, shanghai); !m.AddDate(0, 3, 0).After(w.today); m = m.AddDate(0, 3, 0) {

@@ -185,6 +185,5 @@ func (w *World) wholeMonths() []time.Time {
 func within(t, from, to time.Time) bool { return !t.Before(from) && t.Before(to) }
 
 func date(t time.Time) string    { return t.Format(time.DateOnly) }
-func instant(t time.Time) string { return t.Format(time.RFC3339) }
 func month(t time.Time) string   { return t.Format("2006-01") }
 func quarter(t time.Time) string { return fmt.Sprintf("%d-Q%d", t.Year(), (int(t.Month())+2)/3) }
