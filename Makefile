@@ -12,7 +12,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS := -trimpath -tags=nomsgpack $(GOFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup need build engine demo run test test-race lint fuzz bench vuln clean
+.PHONY: help setup need build engine demo run test test-race lint fuzz bench plan vuln clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ fuzz: ## every fuzz target for FUZZTIME (default 20s)
 
 bench: setup ## the measured ratios, beside posting straight into ClickHouse; writes bench.json
 	$(GO) run ./deploy/lab/bench
+
+plan: setup ## docs/plan.md: the plan's questions answered by a running demo, each answer worked out twice
+	$(GO) run ./deploy/lab/plan
 
 vuln: ## known vulnerabilities of the dependencies (needs vuln.go.dev)
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VER) ./...

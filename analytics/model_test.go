@@ -138,7 +138,7 @@ func lines[V any](totals map[string]V, write func(V) string) string {
 func TestAnswersEqualAnIndependentModel(t *testing.T) {
 	const seed = 20260101
 	random := rand.New(rand.NewPCG(seed, 1))
-	f := newFixture(t, "tourism_flow", "ticket_recognition", "park_monthly")
+	f := newFixture(t, "tourism_flow", "ticket_recognition", "park_monthly", "industrial_park")
 	m := model{}
 	var batches []batch
 	for step := range 16 {

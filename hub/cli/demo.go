@@ -1,8 +1,6 @@
 package cli
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,23 +15,8 @@ import (
 
 	"github.com/zida-hub/zida/connectors"
 	"github.com/zida-hub/zida/hub"
+	"github.com/zida-hub/zida/hub/cli/demo"
 )
-
-// demoSide is one of the two agencies that the demo plays.
-type demoSide struct {
-	ID, Name, Region string
-}
-
-var demoSides = []demoSide{
-	{"dazu-wlj", "大足区文化和旅游发展委员会（演示）", "500111"},
-	{"ziyang-wglj", "资阳市文化广播电视和旅游局（演示）", "512000"},
-}
-
-// mine says whether a region is the side's, as 512000 covers 5120xx.
-func (d demoSide) mine(region string) bool {
-	prefix := strings.TrimRight(d.Region, "0")
-	return region == d.Region || strings.HasSuffix(d.Region, "000") && strings.HasPrefix(region, prefix)
-}
 
 // demoLogin is a line of DIR/demo.json.
 type demoLogin struct {
@@ -44,23 +27,39 @@ type demoLogin struct {
 }
 
 func newDemo(s *session) *cobra.Command {
-	var listen string
+	var listen, until string
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Run a hub filled with generated data of both sides",
 		Long: `Run a hub filled with generated data of two agencies, one on each side, and print its address and log-ins.
 
-Everything is made up, the same in every run, and says so in its names: 演示数据 generated. The data
+Three years of every dataset: first reports, then revisions, late figures and retractions. Everything is
+made up, the same in every run on the same day, and says so in its names: 演示数据 generated. The data
 directory is ./zida-demo unless --data names another; a second start finds its data again.`,
 		Example: "  zida demo\n  zida demo --listen 127.0.0.1:9000 --data /tmp/demo",
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return s.demo(cmd.Context(), listen) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			now := time.Now()
+			if until != "" {
+				day, err := time.Parse(time.DateOnly, until)
+				if err != nil {
+					return usage("--until takes a day such as 2026-11-20, not %q", until)
+				}
+				now = day.Add(demoHour)
+			}
+			return s.demo(cmd.Context(), listen, now)
+		},
 	}
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8440", "address to listen on")
+	cmd.Flags().StringVar(&until, "until", "", "the day that stands for today, at 14 o'clock")
+	_ = cmd.Flags().MarkHidden("until") // for documents that are made from the demo
 	return cmd
 }
 
-func (s *session) demo(ctx context.Context, listen string) error {
+// demoHour is 14 o'clock in Shanghai, when people are in the parks.
+const demoHour = 6 * time.Hour
+
+func (s *session) demo(ctx context.Context, listen string, now time.Time) error {
 	if s.data == "" {
 		s.data = "zida-demo"
 	}
@@ -81,7 +80,7 @@ func (s *session) demo(ctx context.Context, listen string) error {
 		return usage("%v", err)
 	}
 	s.say("starting a hub on %s (its log: %s)", s.data, logs.Name())
-	return runHub(ctx, cfg, func(ctx context.Context, h *hub.Hub) error { return s.fillDemo(ctx, h.URL()) })
+	return runHub(ctx, cfg, func(ctx context.Context, h *hub.Hub) error { return s.fillDemo(ctx, h.URL(), now) })
 }
 
 // ownDemo refuses to pour made-up figures into a directory of real ones.
@@ -97,21 +96,22 @@ func (s *session) ownDemo() error {
 func (s *session) demoFile() string { return filepath.Join(s.data, "demo.json") }
 
 // fillDemo registers the two sides and pushes their figures, once a directory.
-func (s *session) fillDemo(ctx context.Context, url string) error {
+func (s *session) fillDemo(ctx context.Context, url string, now time.Time) error {
+	var first string
 	var logins []demoLogin
 	data, err := os.ReadFile(s.demoFile())
 	if err == nil {
 		err = json.Unmarshal(data, &logins)
 	}
 	switch {
-	case err == nil && len(logins) == len(demoSides):
+	case err == nil && len(logins) == len(demo.Sides):
 		s.say("its data is from an earlier start; remove %s to make it anew", s.data)
 	case err == nil || errors.Is(err, os.ErrNotExist):
 		// The file goes first, so that a start that is cut short is known for a demo.
 		if err := writeFile(s.demoFile(), []byte("[]\n")); err != nil {
 			return err
 		}
-		if logins, err = s.makeDemo(ctx, url); err != nil {
+		if logins, first, err = s.makeDemo(ctx, url, now); err != nil {
 			return err
 		}
 		if data, err = json.MarshalIndent(logins, "", "  "); err != nil { //nolint:gosec // the demo's log-ins are kept for its user, 0600
@@ -123,40 +123,45 @@ func (s *session) fillDemo(ctx context.Context, url string) error {
 	default:
 		return fmt.Errorf("%s is damaged: %w; remove %s to start anew", s.demoFile(), err, s.data)
 	}
-	return s.welcome(url, logins)
+	return s.welcome(url, logins, first)
 }
 
-func (s *session) makeDemo(ctx context.Context, url string) ([]demoLogin, error) {
+// makeDemo answers the log-ins, and the moment up to which there were first reports
+// only.
+func (s *session) makeDemo(ctx context.Context, url string, now time.Time) (logins []demoLogin, first string, err error) {
 	who, err := readAdmin(s.data)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	admin, err := s.client(&credentials{URL: url, ClientID: who.ClientID, ClientSecret: who.ClientSecret, from: who.from})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	defer admin.Close()
-	world, err := newDemoWorld(time.Now())
+	world, err := demo.New(now)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	var logins []demoLogin
-	for _, side := range demoSides {
+	clients := map[string]*connectors.Client{}
+	for _, side := range demo.Sides {
 		login, err := registerDemo(ctx, admin, side)
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
-		if err := s.pushDemo(ctx, url, world, side, login); err != nil {
-			return nil, err
+		client, err := s.client(&credentials{URL: url, ClientID: login.ClientID, ClientSecret: login.ClientSecret, from: s.demoFile()})
+		if err != nil {
+			return nil, "", err
 		}
-		logins = append(logins, login)
+		defer client.Close()
+		clients[side.ID], logins = client, append(logins, login)
 	}
-	return logins, nil
+	first, err = s.pushDemo(ctx, world, clients)
+	return logins, first, err
 }
 
 // registerDemo makes an agency and its client; an agency that a start cut short
 // has left behind is taken as it is.
-func registerDemo(ctx context.Context, admin *connectors.Client, side demoSide) (demoLogin, error) {
+func registerDemo(ctx context.Context, admin *connectors.Client, side demo.Side) (demoLogin, error) {
 	login := demoLogin{Agency: side.ID, Name: side.Name}
 	agency := map[string]any{"id": side.ID, "name": side.Name, "regions": []string{side.Region}}
 	_, err := admin.Admin(ctx, http.MethodPost, "/agencies", nil, agency)
@@ -173,37 +178,94 @@ func registerDemo(ctx context.Context, admin *connectors.Client, side demoSide) 
 	return login, json.Unmarshal(raw, &login)
 }
 
-func (s *session) pushDemo(ctx context.Context, url string, world *demoWorld, side demoSide, login demoLogin) error {
-	client, err := s.client(&credentials{URL: url, ClientID: login.ClientID, ClientSecret: login.ClientSecret, from: s.demoFile()})
+// pushDemo pushes everything in its order, without waiting for each to be seen, and
+// then waits for the last: what it answers, all before it do.
+func (s *session) pushDemo(ctx context.Context, world *demo.World, clients map[string]*connectors.Client) (firstReports string, err error) {
+	n := 0
+	var first *connectors.Receipt
+	var last func() (*connectors.Receipt, error)
+	for sub := range world.Submissions() {
+		n++
+		kind := pushKind(sub)
+		bar := s.progress(fmt.Sprintf("%s %s%s", sub.Side.ID, sub.Dataset, kind), int64(len(sub.Body)))
+		opt := connectors.PushOptions{IdempotencyKey: fmt.Sprintf("demo-%d", n), Size: int64(len(sub.Body)), Progress: bar.set}
+		push := func(wait bool) (*connectors.Receipt, error) {
+			opt := opt
+			opt.Wait = wait
+			if sub.Reason != "" {
+				return clients[sub.Side.ID].Retract(ctx, sub.Dataset, sub.Reason+demo.Mark, sub.Keys(), opt)
+			}
+			if len(sub.Refused) > 0 {
+				opt.Mode = "partial"
+			}
+			return clients[sub.Side.ID].Push(ctx, sub.Dataset, connectors.Bytes(sub.Body), opt)
+		}
+		receipt, err := push(false)
+		bar.done()
+		if err != nil {
+			return "", fmt.Errorf("pushing generated %s%s of %s: %w", sub.Dataset, kind, sub.Side.ID, err)
+		}
+		if sub.First {
+			first = receipt
+		}
+		last = func() (*connectors.Receipt, error) { return push(true) }
+		s.say("%s pushed %d generated records of %s%s", sub.Side.ID, receipt.Accepted, sub.Dataset, kind)
+	}
+	// The same key and body again: the hub answers the same receipt once its rows are there.
+	receipt, err := last()
+	for again := 0; err == nil && !receipt.Visible && again < 10; again++ {
+		receipt, err = last()
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case !receipt.Visible:
+		return "", fmt.Errorf("the generated data is on disk but not all of it can be queried yet: %s says why", filepath.Join(s.data, "hub.log"))
+	}
+	return first.ReceivedAt, remembers(ctx, clients[receipt.Agency], first)
+}
+
+// remembers waits until answers as of a moment hold what had been pushed by then: the
+// history follows the current figures by a moment.
+func remembers(ctx context.Context, client *connectors.Client, r *connectors.Receipt) error {
+	query, err := json.Marshal(map[string]any{"metrics": []string{r.Dataset + "_records"}, "as_of": r.ReceivedAt})
 	if err != nil {
 		return err
 	}
-	defer client.Close()
-	for _, f := range demoFiles {
-		var body bytes.Buffer // 11 MB for the largest
-		out := bufio.NewWriter(&body)
-		f.write(world, out, side.mine)
-		_ = out.Flush() // a buffer takes everything
-		if body.Len() == 0 {
-			continue
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		answer, err := client.Query(ctx, query)
+		if err != nil || answer.Watermark >= r.Sequence {
+			return err
 		}
-		bar := s.progress(side.ID+" "+f.dataset, int64(body.Len()))
-		receipt, err := client.Push(ctx, f.dataset, connectors.Bytes(body.Bytes()), connectors.PushOptions{
-			IdempotencyKey: "demo-" + f.dataset, Size: int64(body.Len()), Wait: true, Progress: bar.set,
-		})
-		bar.done()
-		if err != nil {
-			return fmt.Errorf("pushing generated %s of %s: %w", f.dataset, side.ID, err)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		s.say("%s pushed %d generated records of %s", side.ID, receipt.Accepted, f.dataset)
 	}
-	return nil
+}
+
+func pushKind(s *demo.Submission) string {
+	switch {
+	case s.Reason != "":
+		return ": retracted, " + s.Reason
+	case len(s.Refused) > 0:
+		return fmt.Sprintf(": a broken file, %d records refused", len(s.Refused))
+	case !s.First:
+		return ": revised or late"
+	}
+	return ""
 }
 
 // welcome prints the address and the log-ins: this is what the demo is for.
-func (s *session) welcome(url string, logins []demoLogin) error {
+// first is empty when the data is from an earlier start.
+func (s *session) welcome(url string, logins []demoLogin, first string) error {
 	if s.json {
-		return json.NewEncoder(s.out).Encode(map[string]any{"url": url, "data": s.data, "logins": logins})
+		doc := map[string]any{"url": url, "data": s.data, "logins": logins}
+		optional(doc, "first_reports_until", first)
+		return json.NewEncoder(s.out).Encode(doc)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nzida demo is ready: %s        (documents: %s/docs)\nall of its data is generated (演示数据)\n\n", url, url)
@@ -216,6 +278,10 @@ func (s *session) welcome(url string, logins []demoLogin) error {
 	}
 	fmt.Fprintf(&b, "the operator's is in %s\n\ntry, in another terminal:\n", filepath.Join(s.data, "admin.json"))
 	fmt.Fprintf(&b, "  zida query visitors --by region --grain month --data %s\n", s.data)
+	fmt.Fprintf(&b, "  zida query output_value --by year --data %s\n", s.data)
+	if first != "" {
+		fmt.Fprintf(&b, "  zida query output_value --by year --as-of %s --data %s    # before its revisions\n", first, s.data)
+	}
 	fmt.Fprintf(&b, "  zida contract list --data %s\n\nCtrl-C stops it\n", s.data)
 	_, err := s.out.Write([]byte(b.String()))
 	return err

@@ -3,88 +3,82 @@ package cli
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
 	"testing"
-	"time"
 
-	"github.com/zida-hub/zida/schemas"
+	"github.com/zida-hub/zida/hub/cli/demo"
 )
 
-// lists are the starter lists as a new hub has them.
-func lists(t *testing.T) *schemas.Lists {
-	t.Helper()
-	out := schemas.NewLists(1)
-	for _, id := range []string{"region", "scenic_spot", "industrial_park", "indicator"} {
-		rows, ok := schemas.StarterRows(id)
-		if !ok {
-			t.Fatalf("no starter rows of %s", id)
+// The demo is started as a user does; its own words say when all of its data answers.
+// deploy/lab/plan compares the answers.
+func TestTheDemoFillsAHubOnceAndIsFoundAgain(t *testing.T) {
+	h := &hubProcess{t: t, bin: program(t), data: filepath.Join(t.TempDir(), "demo"), env: os.Environ()}
+	operator := as{hubProcess: h}
+	var first, again struct {
+		Logins []demoLogin `json:"logins"`
+		First  string      `json:"first_reports_until"`
+	}
+	// One port for both starts: admin.json keeps the address of the first.
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := free.Addr().String()
+	_ = free.Close()
+	run := func(into any, asked func()) (messages string) {
+		cmd := exec.Command(h.bin, "demo", "--data", h.data, "--listen", address, "--until", "2026-11-20", "--json")
+		var errs bytes.Buffer
+		cmd.Env, cmd.Stderr = h.env, &errs
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
 		}
-		p := plan(t, id)
-		batch := p.Batch()
-		got := p.Decode(batch, rows, schemas.FormatNDJSON, &schemas.DecodeOptions{
-			Sender: schemas.Sender{Regions: []string{"500000", "510000", "512000", "500111"}, Lists: out}, MaxErrors: 3,
-		})
-		if got.Rejected > 0 {
-			t.Fatalf("starter rows of %s: %+v", id, got.Errors)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
 		}
-		out = out.With(schemas.NewList(id, batch.ListEntries()))
-		batch.Release()
-	}
-	return out
-}
-
-func plan(t *testing.T, id string) *schemas.Plan {
-	t.Helper()
-	c, err := shipped(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p, err := schemas.Compile(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
-func TestEveryGeneratedRecordKeepsItsContractAndBothRunsAreTheSame(t *testing.T) {
-	until := time.Date(2025, 10, 9, 14, 3, 0, 0, shanghai)
-	world, err := newDemoWorld(until)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again, err := newDemoWorld(until)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := lists(t)
-	for _, side := range demoSides {
-		for _, f := range demoFiles {
-			body := generate(world, f, side)
-			if !bytes.Equal(body, generate(again, f, side)) {
-				t.Errorf("%s of %s differs between two runs", f.dataset, side.ID)
-			}
-			if len(body) == 0 {
-				if f.dataset != "indicator_value" { // the plan's targets are those of one side
-					t.Errorf("%s has no %s", side.ID, f.dataset)
-				}
-				continue
-			}
-			p := plan(t, f.dataset)
-			batch := p.Batch()
-			got := p.Decode(batch, body, schemas.FormatNDJSON, &schemas.DecodeOptions{
-				Sender: schemas.Sender{Regions: []string{side.Region}, Lists: all}, MaxErrors: 3,
-			})
-			if got.Rejected > 0 || got.Records == 0 {
-				t.Errorf("%s of %s: %d of %d rejected: %+v", f.dataset, side.ID, got.Rejected, got.Records, got.Errors)
-			}
-			batch.Release()
+		line, err := bufio.NewReader(out).ReadBytes('\n')
+		if err == nil {
+			err = json.Unmarshal(line, into)
 		}
+		if err == nil {
+			asked()
+		}
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		if ended := cmd.Wait(); err != nil || ended != nil {
+			t.Fatalf("%v, %v, %q\n%s", err, ended, line, errs.String())
+		}
+		return errs.String()
 	}
-}
-
-func generate(w *demoWorld, f demoFile, side demoSide) []byte {
-	var b bytes.Buffer
-	out := bufio.NewWriter(&b)
-	f.write(w, out, side.mine)
-	_ = out.Flush()
-	return b.Bytes()
+	visitors := func(args ...string) string {
+		var a struct{ Rows [][]json.Number }
+		operator.mustJSON(&a, append([]string{"query", "visitors", "--from", "2026-10-01", "--to", "2026-10-02", "--filter", "spot_id=500111-S01"}, args...)...)
+		if len(a.Rows) != 1 {
+			t.Fatalf("%v", a.Rows)
+		}
+		return a.Rows[0][0].String()
+	}
+	var now string
+	run(&first, func() {
+		now = visitors()
+		if before := visitors("--as-of", first.First); before == now {
+			t.Errorf("%s visitors before the revision, and after it", before)
+		}
+	})
+	messages := run(&again, func() {
+		if got := visitors(); got != now {
+			t.Errorf("%s visitors, and %s after a second start", now, got)
+		}
+	})
+	if len(first.Logins) != len(demo.Sides) || len(again.Logins) != len(demo.Sides) || first.Logins[0] != again.Logins[0] {
+		t.Errorf("log-ins %+v, then %+v", first.Logins, again.Logins)
+	}
+	if !strings.Contains(messages, "from an earlier start") || strings.Contains(messages, "pushed") {
+		t.Errorf("the second start says %s", messages)
+	}
 }
