@@ -21,7 +21,8 @@ import (
 // that readers who keep up cost the journal nothing.
 
 const (
-	feedBlocks    = 4096             // kept in memory
+	feedBlocks    = 4096             // kept in memory …
+	feedEvents    = 65_536           // … of so many submissions
 	feedReaders   = 256              // streams at once
 	feedHeartbeat = 15 * time.Second // a comment, so that proxies and clients see life
 	feedRecheck   = 4 * time.Second  // a revoked token ends its streams within 5 s
@@ -40,10 +41,11 @@ type changeEvent struct {
 	ReceivedAt time.Time `json:"received_at"`
 }
 
-// feed is the newest blocks, each as the events of its submissions.
+// feed is the newest blocks, each as the events of its submissions, while anybody reads.
 type feed struct {
 	mu      sync.Mutex
 	blocks  [feedBlocks][]changeEvent
+	events  int    // in them
 	first   uint64 // sequence of the oldest block kept, 0 for none
 	last    uint64
 	readers int
@@ -51,17 +53,26 @@ type feed struct {
 
 // note takes a block in; blocks come in the order of the journal.
 func (f *feed) note(b *journal.Block) {
-	events := changesOf(b)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.first == 0 || b.Sequence != f.last+1 {
-		f.first = b.Sequence // begins anew after a gap
+	if f.readers == 0 {
+		f.first = 0
+		return
+	}
+	if f.first == 0 || b.Sequence != f.last+1 { // begins anew, or after a gap
+		f.first, f.events = b.Sequence, 0
+		f.blocks = [feedBlocks][]changeEvent{}
 	}
 	f.last = b.Sequence
-	f.blocks[b.Sequence%feedBlocks] = events
-	if f.last-f.first >= feedBlocks {
-		f.first = f.last - feedBlocks + 1
+	for f.first < f.last && (f.last-f.first >= feedBlocks || f.events > feedEvents) {
+		oldest := &f.blocks[f.first%feedBlocks]
+		f.events -= len(*oldest)
+		*oldest = nil
+		f.first++
 	}
+	events := changesOf(b)
+	f.blocks[b.Sequence%feedBlocks] = events
+	f.events += len(events)
 }
 
 // at gives a block's events; false when it is not in memory.

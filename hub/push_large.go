@@ -131,7 +131,7 @@ func (l *large) read(ctx context.Context, body io.Reader) error {
 		}
 		l.k.lines = l.opt.Header.Lines
 	}
-	workers := min(runtime.GOMAXPROCS(0), 8)
+	workers := min(runtime.NumCPU(), 8)
 	work := make(chan *piece, workers)
 	order := make(chan *piece, 2*workers)
 	stop := make(chan struct{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/zida-hub/zida/hub/receipt"
 )
@@ -15,10 +16,14 @@ type rollups struct {
 	upTo atomic.Uint64
 }
 
+// rollEvery is how often the rollups are brought up. It costs queries, not exactness, to
+// wait: what was touched since is read from the records.
+const rollEvery = 15 * time.Second
+
 // rollUp brings the rollups up to a sequence that the tables have reached. What it does
 // not get done, queries read from the records, and the next call brings it up.
 func (h *Hub) rollUp(ctx context.Context, sequence uint64) {
-	if !h.journal.Embedded() {
+	if !h.journal.Embedded() || !h.tables.ready.Load() {
 		return
 	}
 	h.rollups.mu.Lock()
@@ -38,12 +43,15 @@ func (h *Hub) rollUp(ctx context.Context, sequence uint64) {
 
 // openRollups finds out how far they were brought by the last run.
 func (h *Hub) openRollups(ctx context.Context) error {
-	if !h.journal.Embedded() || !h.tables.ready.Load() {
+	if !h.journal.Embedded() {
 		return nil
 	}
-	upTo, err := h.analytics.Rolled(ctx)
-	if err != nil {
-		return err
+	var upTo uint64
+	if h.tables.ready.Load() { // else ClickHouse is away: they are made anew when it is back
+		var err error
+		if upTo, err = h.analytics.Rolled(ctx); err != nil {
+			return err
+		}
 	}
 	// A submission that was released after a repair has old versions: the days it
 	// touched may have been left out when the hub ended before it brought them up.
@@ -57,9 +65,18 @@ func (h *Hub) openRollups(ctx context.Context) error {
 	h.rollups.upTo.Store(min(upTo, h.history.Watermark()))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
-	go func() { // what the last run left; queries do not wait for it
+	go func() {
 		defer close(done)
-		h.rollUp(ctx, h.history.Watermark())
+		t := time.NewTicker(rollEvery)
+		defer t.Stop()
+		for {
+			h.rollUp(ctx, h.history.Watermark())
+			select {
+			case <-t.C:
+			case <-ctx.Done():
+				return
+			}
+		}
 	}()
 	h.onClose(func() { cancel(); <-done })
 	return nil

@@ -153,7 +153,6 @@ func (h *Hub) writerOptions(name string, history bool, interval time.Duration) w
 		o.Submissions = func(ctx context.Context, body io.Reader) error {
 			return h.store.Insert(ctx, analytics.InsertSubmissionsQuery(), body)
 		}
-		o.Written = h.rollUp
 	}
 	return o
 }

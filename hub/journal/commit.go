@@ -91,6 +91,7 @@ type Committer struct {
 	last    atomic.Uint64 // sequence of the newest block in the state
 
 	lastTime time.Time         // received_at of that block; never goes back
+	crowd    int               // senders lately at once: those answered by a block, and those who waited behind it
 	carry    []*Pending        // for the next block
 	seen     map[[16]byte]bool // Idempotency-Keys in the block being made
 	raw      []byte
@@ -210,7 +211,26 @@ func (c *Committer) yield() {
 		before = len(c.queue)
 		runtime.Gosched()
 	}
+	// A crowd of senders, each waiting for its answer, falls into halves that wait for
+	// each other's block. A crowd is worth a moment: fewer blocks, each of more. Not for
+	// all of them, or nobody would be at work while a block goes to the disk.
+	if c.crowd < crowded {
+		return
+	}
+	for range crowdPolls {
+		if len(c.queue)+1 >= c.crowd*2/3 {
+			return
+		}
+		time.Sleep(crowdPoll)
+	}
 }
+
+// What counts as a crowd, and how long it is waited for.
+const (
+	crowded    = 16
+	crowdPoll  = 100 * time.Microsecond
+	crowdPolls = 15
+)
 
 // gather takes what waits. A staged submission gets a block of its own: its
 // rows' index counts in the submission, not in the message.
@@ -273,6 +293,7 @@ func (c *Committer) commit(group []*Pending) {
 		if err == nil {
 			err = c.apply(b)
 		}
+		c.crowd = min(len(group)+len(c.queue), maxGroup)
 		for i, p := range group {
 			c.finish(p, b, i, err)
 		}

@@ -46,12 +46,10 @@ type Options struct {
 	// before that is written again by the next run.
 	Sync      func() error
 	SyncEvery time.Duration // 0: 30 s
-	// Written, when set, is told of each round's last sequence once the round is written.
-	Written  func(ctx context.Context, sequence uint64)
-	Interval time.Duration // least time between the beginnings of two rounds
-	Busy     time.Duration // the same after a round of many rows of small pushes; 0: Interval
-	MaxRows  int           // of a round; 0: 500,000
-	Logger   *slog.Logger
+	Interval  time.Duration // least time between the beginnings of two rounds
+	Busy      time.Duration // the same after a round of many rows of small pushes; 0: Interval
+	MaxRows   int           // of a round; 0: 500,000
+	Logger    *slog.Logger
 }
 
 // Writer is one running writer.
@@ -334,9 +332,6 @@ func (w *Writer) round(round []journal.Delivery) bool {
 		w.move(round[len(round)-1].Sequence)
 	} else {
 		w.ask()
-	}
-	if w.o.Written != nil {
-		w.o.Written(w.ctx, round[len(round)-1].Sequence)
 	}
 	return true
 }
