@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/zida-hub/zida/schemas"
@@ -25,30 +24,30 @@ func bookingContract(contracts catalogue) *schemas.Contract {
 	if figure == nil || rule == nil {
 		return nil
 	}
-	measure, ok := property(rule, "measure")
-	if !ok {
-		return nil
-	}
-	class := measure.Classification
-	for _, name := range measure.Enum {
-		if p, ok := property(figure, name); ok {
-			class = max(class, p.Classification)
-		}
-	}
+	class := schemas.Public // of the shares
 	for _, p := range shares(rule) {
 		class = max(class, p.Classification)
 	}
 	park, _ := property(figure, "park_id")
 	month, _ := property(figure, "month")
+	if park == nil || month == nil {
+		return nil
+	}
+	properties := []schemas.Property{
+		as(park, 1), as(month, 2),
+		{Name: "region", Label: "记入地区", LabelEN: "Region booked to", Type: schemas.TypeString, Required: true, KeyPosition: 3, CodeList: schemas.RegionList, LowCardinality: true, Classification: schemas.Public},
+	}
+	for _, name := range measuresDivided(contracts) {
+		p, _ := property(figure, name)
+		properties = append(properties, schemas.Property{
+			Name: name, Label: "分算" + p.Label, LabelEN: p.LabelEN + ", as booked", Unit: p.Unit, UnitEN: p.UnitEN,
+			Type: schemas.TypeNumber, Precision: 38, Scale: 2, Classification: max(class, p.Classification),
+		})
+	}
 	// Not a key of the tables below: filters on it wait until the parts are made.
 	return &schemas.Contract{
 		ID: bookingID, Version: rule.Version, Status: rule.Status, Name: "园区指标分算", NameEN: "Parks' figures as booked to each region", Domain: rule.Domain,
-		Key: []int{0, 1, 2, 3}, Region: 3, RegionFrom: -1, Time: 2, Partition: -1,
-		Properties: []schemas.Property{
-			as(park, 1), as(measure, 2), as(month, 3),
-			{Name: "region", Label: "记入地区", LabelEN: "Region booked to", Type: schemas.TypeString, Required: true, KeyPosition: 4, CodeList: schemas.RegionList, LowCardinality: true, Classification: schemas.Public},
-			{Name: "amount", Label: "记入金额", LabelEN: "Amount booked", Unit: "元", UnitEN: "CNY", Type: schemas.TypeNumber, Precision: 38, Scale: 2, Classification: class},
-		},
+		Key: []int{0, 1, 2}, Region: 2, RegionFrom: -1, Time: 1, Partition: -1, Properties: properties,
 	}
 }
 
@@ -80,15 +79,14 @@ func sources(dataset string) []string {
 // booking writes a subquery of the parts.
 func (t tables) booking(s *statement, contracts catalogue, columns []string, at snapshot, pushed []condition) {
 	figure, rule := contracts[bookingFigure], contracts[bookingRule]
-	measure, _ := property(rule, "measure")
+	measures := measuresDivided(contracts)
 	lineage := []string{"_version", "_agency"}
 	read := append([]string{"park_id", "month", "region"}, lineage...)
 	var figures []string
-	for _, name := range measure.Enum {
-		if _, ok := property(figure, name); !ok || !slices.Contains(measuresDivided, name) {
-			continue
-		}
+	var wide []string // a column for each measure, of which a part has one
+	for _, name := range measures {
 		read = append(read, name)
+		wide = append(wide, "if(`measure` = '"+name+"', _amount, NULL) AS "+quote(name))
 		figures = append(figures, "tuple('"+name+"', toInt128(toDecimal256("+quote(name)+", 2) * 100))")
 	}
 	rules := []string{"park_id", "measure", "valid_from", "remainder_region"}
@@ -98,8 +96,8 @@ func (t tables) booking(s *statement, contracts catalogue, columns []string, at 
 		codes = append(codes, "'"+strings.TrimPrefix(p.Name, sharePrefix)+"'")
 		parts = append(parts, "toInt64(ifNull("+quote(p.Name)+", 0) * 100000000)")
 	}
-	s.add("(SELECT " + quoteAll(columns) + " FROM (SELECT `park_id`, `measure`, `month`, " + quoteAll(lineage) + ", tupleElement(_part, 1) AS `region`, " +
-		"divideDecimal(toDecimal256(tupleElement(_part, 2), 2), toDecimal256(100, 2), 2) AS `amount` FROM (" +
+	s.add("(SELECT " + quoteAll(columns) + " FROM (SELECT `park_id`, `month`, " + quoteAll(lineage) + ", tupleElement(_part, 1) AS `region`, " +
+		"divideDecimal(toDecimal256(tupleElement(_part, 2), 2), toDecimal256(100, 2), 2) AS _amount, " + strings.Join(wide, ", ") + " FROM (" +
 		"SELECT `park_id`, `measure`, `month`, " + quoteAll(lineage) + ", arrayJoin(if(_rule = '', [tuple(_home, _cents)], " +
 		"arrayFilter(_x -> tupleElement(_x, 2) != 0, arrayMap((_region, _share) -> tuple(_region, intDiv(_cents * _share, 100000000) + " +
 		"if(_region = _rule, _cents - arraySum(arrayMap(_y -> intDiv(_cents * _y, 100000000), _shares)), 0)), [" + strings.Join(codes, ", ") + "], _shares)))) AS _part FROM (" +
@@ -116,8 +114,20 @@ func (t tables) booking(s *statement, contracts catalogue, columns []string, at 
 	s.add(")")
 }
 
-// measuresDivided are the figures that add up; the others are stocks, which a rule does not divide.
-var measuresDivided = []string{"output_value", "revenue", "tax", "industrial_investment"}
+// measuresDivided are the figures that a rule can divide: those that both contracts know.
+func measuresDivided(contracts catalogue) []string {
+	measure, ok := property(contracts[bookingRule], "measure")
+	if !ok {
+		return nil
+	}
+	var names []string
+	for _, name := range measure.Enum {
+		if p, ok := property(contracts[bookingFigure], name); ok && p.Type == schemas.TypeNumber && p.Precision > 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
 
 // monthNumber makes a month written YYYY-MM a number that can be compared.
 func monthNumber(column string) string {

@@ -140,7 +140,7 @@ func TestQueryParametersSayWhatABodySays(t *testing.T) {
 var sqlToken = regexp.MustCompile("`[^`]*`" + `|'(?:[^'\\]|\\.)*'|[A-Za-z_][A-Za-z0-9_]*|[0-9]+|\s+|.`)
 
 // ownName is a name that compile makes: _t, _d0, _k0_1, …
-var ownName = regexp.MustCompile(`^_(gt|t|r|f|s|x|y|at|home|cents|part|figure|rule|from|region|share|shares|[dgmpekv][0-9]+(_[0-9]+)?|last|last_version|version|deleted|submission|agency|client|row|received_at)$`)
+var ownName = regexp.MustCompile(`^_(gt|t|r|f|s|x|y|at|home|cents|amount|part|figure|rule|from|region|share|shares|[dgmpekv][0-9]+(_[0-9]+)?|last|last_version|version|deleted|submission|agency|client|row|received_at)$`)
 
 var sqlWords = strings.Fields(`SELECT DISTINCT FROM FINAL WHERE AND OR NOT AS IN GROUP BY HAVING ORDER DESC NULLS LAST LIMIT SETTINGS UNION ALL ANY LEFT JOIN ON NULL
  CAST toString toInt64 toUnixTimestamp toUnixTimestamp64Milli fromUnixTimestamp64Milli isFinite toFloat64 if round any sum sumIf max argMax argMaxIf count uniqExact coalesce toNullable tuple

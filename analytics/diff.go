@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -32,7 +33,10 @@ const (
 func ParseDiffParameters(dataset string, parameters url.Values) (DiffQuery, error) {
 	records := url.Values{}
 	for name, values := range parameters {
-		if name == "as_of" || name == "limit" && slices.Contains(values, "all") || name == "history" || name == "fields" {
+		if name == "limit" && slices.Contains(values, "all") {
+			return DiffQuery{}, invalid("limit", "limit 须为 1 至 1000000 的整数", "limit is a whole number from 1 to 1000000", "分页读取（cursor）", "read page by page (cursor)")
+		}
+		if name == "as_of" || name == "history" || name == "fields" {
 			return DiffQuery{}, invalid(name, "diff 没有参数 "+name, "diff has no parameter "+name, "用 from 与 to 指定两个时刻", "name the two moments by from and to")
 		}
 		records[name] = values
@@ -66,6 +70,14 @@ func (a *Analytics) WriteDiff(ctx context.Context, q DiffQuery, reader Reader, p
 	}
 	if !to.asOf {
 		to.before = versionsBefore(position.HistoryWatermark)
+	}
+	if from.before > to.before {
+		return Tail{}, invalid("from", "from 晚于 to", "from is later than to", "对调两个时刻", "turn the two round")
+	}
+	// Who goes on from the answer's moment must miss nothing: it is that of the last
+	// submission that the answer knows of, not that of the question.
+	if err := a.store.Reader().QueryRow(undated(ctx), "SELECT max(received_at) FROM "+a.tables.submissions()+" WHERE seq <= ?", to.before>>sequenceBits-1).Scan(&tail.AsOf); err != nil {
+		return Tail{}, fmt.Errorf("moment of the watermark: %w", explain(err))
 	}
 	// The cursor belongs to the state at to.
 	p.at = snapshot{asOf: true, before: to.before}

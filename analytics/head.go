@@ -14,6 +14,9 @@ type Column struct {
 	Unit  string `json:"unit"`
 	Label string `json:"label"`
 
+	// Masked says that the values are above the reader's clearance, and come as null.
+	Masked bool `json:"masked,omitempty"`
+
 	Precision  int    `json:"-"` // digits of a decimal, Scale of them behind the point
 	Scale      int    `json:"-"`
 	Definition string `json:"-"` // what is counted, in the reader's language

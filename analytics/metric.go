@@ -119,7 +119,8 @@ func (l *layer) named(contracts catalogue, name string) *metric {
 	if m := l.byName[name]; m != nil {
 		return m
 	}
-	for _, c := range contracts {
+	for _, id := range slices.Sorted(maps.Keys(contracts)) {
+		c := contracts[id]
 		if !strings.HasPrefix(name, c.ID+"_") {
 			continue
 		}
@@ -130,6 +131,29 @@ func (l *layer) named(contracts catalogue, name string) *metric {
 		}
 	}
 	return nil
+}
+
+// Clash names a metric that a contract would give by itself and that is there already, or
+// twice in it; "" when there is none.
+func (a *Analytics) Clash(c *schemas.Contract) string {
+	taken := map[string]bool{}
+	for _, m := range a.layer.metrics {
+		taken[m.Name] = true
+	}
+	for id, other := range a.catalogue() {
+		if id != c.ID {
+			for _, m := range ownMetrics(other) {
+				taken[m.Name] = true
+			}
+		}
+	}
+	for _, m := range ownMetrics(c) {
+		if taken[m.Name] {
+			return m.Name
+		}
+		taken[m.Name] = true
+	}
+	return ""
 }
 
 // all lists the files' metrics, then those that contracts give by themselves.

@@ -236,11 +236,11 @@ func (p *plan) describe(reader *Reader) {
 	for _, m := range p.metrics {
 		column := Column{
 			Name: m.Name, Type: m.Type, Unit: m.Unit, Label: reader.either(m.Label, m.LabelEN), Precision: maxDecimal, Scale: m.Scale,
-			Definition: strings.TrimSpace(reader.either(m.Text, m.TextEN)),
+			Definition: strings.TrimSpace(reader.either(m.Text, m.TextEN)), Masked: m.masked,
 		}
 		p.columns = append(p.columns, column)
 		column.Name, column.Label = m.Name+"_previous", reader.either(m.Label+"（对比期）", m.LabelEN+" (compared)")
-		compared = append(compared, column, Column{Name: m.Name + "_change", Type: typeNumber, Label: reader.either(m.Label+"（变化率）", m.LabelEN+" (change)")})
+		compared = append(compared, column, Column{Name: m.Name + "_change", Type: typeNumber, Label: reader.either(m.Label+"（变化率）", m.LabelEN+" (change)"), Masked: m.masked})
 	}
 	if p.compare {
 		p.columns = append(p.columns, compared...)

@@ -35,7 +35,7 @@ type Quality struct {
 	DuplicateRate *float64 `json:"duplicate_share"`
 	Retractions   uint64   `json:"retractions"`
 	New           uint64   `json:"new"`     // records that were there for the first time
-	Revised       uint64   `json:"revised"` // records of before that came again
+	Revised       uint64   `json:"revised"` // records that came again
 	Late          uint64   `json:"late"`    // new ones that came later than the contract promises
 	LateShare     *float64 `json:"late_share"`
 }
@@ -217,9 +217,9 @@ func (a *Analytics) came(ctx context.Context, c *schemas.Contract, from time.Tim
 	}
 	keys := quoteAll(key)
 	s := &statement{}
-	s.add("SELECT _who, countIf(_first), countIf(NOT _first), countIf(_first AND _behind) FROM (SELECT toString(argMax(_agency, _version)) AS _who, min(_received_at) >= fromUnixTimestamp64Milli(?, 'UTC') AS _first, "+
+	s.add("SELECT _who, countIf(_first), countIf(_again), countIf(_first AND _behind) FROM (SELECT toString(argMax(_agency, _version)) AS _who, min(_received_at) >= fromUnixTimestamp64Milli(?, 'UTC') AS _first, countIf(_received_at >= fromUnixTimestamp64Milli(?, 'UTC') AND _deleted = 0) > if(_first, 1, 0) AS _again, "+
 		late+" AS _behind, argMin(_deleted, _version) AS _gone FROM "+a.tables.history(c.ID)+" FINAL WHERE ("+keys+") "+a.tables.global()+"IN (SELECT "+keys+" FROM "+a.tables.history(c.ID)+
-		" WHERE _received_at >= fromUnixTimestamp64Milli(?, 'UTC') AND _deleted = 0) GROUP BY "+keys+") WHERE _gone = 0 GROUP BY _who"+readSettings, from.UnixMilli(), from.UnixMilli())
+		" WHERE _received_at >= fromUnixTimestamp64Milli(?, 'UTC') AND _deleted = 0) GROUP BY "+keys+") WHERE _gone = 0 GROUP BY _who"+readSettings, from.UnixMilli(), from.UnixMilli(), from.UnixMilli())
 	rows, err := a.store.Reader().Query(undated(ctx), s.text.String(), s.args...)
 	if err != nil {
 		return nil, explain(err)

@@ -26,7 +26,7 @@ func (e *IncompatibleError) Error() string {
 // columns are the plan's. Only widening changes are made: a property that the contract
 // no longer has stays in the table.
 func (a *Analytics) EnsureTables(ctx context.Context, c *schemas.Contract, columns []schemas.Column) error {
-	if c.ID == submissionsTable || c.ID == rollupsTable || c.ID == bookingID || strings.HasSuffix(c.ID, rollupSuffix) || strings.HasSuffix(c.ID, historySuffix) || strings.HasSuffix(c.ID, localSuffix) {
+	if schemas.Reserved(c.ID) {
 		return fmt.Errorf("dataset %s: the name is one of the hub's own tables; choose another id", c.ID)
 	}
 	for _, want := range datasetTables(c, columns) {

@@ -55,6 +55,30 @@ type Column struct {
 	Type  string `json:"type"`
 	Unit  string `json:"unit"`
 	Label string `json:"label"`
+	// Masked: above the client's clearance, so that all its values are null.
+	Masked bool `json:"masked,omitempty"`
+}
+
+// Metric describes a metric that the client may query.
+type Metric struct {
+	Name        string `json:"name"`
+	Label       string `json:"label"`
+	LabelEN     string `json:"label_en"`
+	Unit        string `json:"unit"`
+	Dataset     string `json:"dataset"`
+	Aggregation string `json:"aggregation"`
+	Description string `json:"description"`
+	Dimensions  []struct {
+		Name string `json:"name"`
+	} `json:"dimensions"`
+}
+
+// Metrics lists the metrics of the datasets that the client may read.
+func (c *Client) Metrics(ctx context.Context) ([]Metric, error) {
+	var out struct {
+		Metrics []Metric `json:"metrics"`
+	}
+	return out.Metrics, c.get(ctx, "/v1/metrics", nil, &out)
 }
 
 // Answer is that of a semantic query; numbers stay as the hub wrote them.

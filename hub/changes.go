@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -23,7 +24,9 @@ import (
 const (
 	feedBlocks    = 4096             // kept in memory …
 	feedEvents    = 65_536           // … of so many submissions
-	feedReaders   = 256              // streams at once
+	feedReaders   = 512              // streams at once …
+	feedOfAgency  = 128              // … of one agency …
+	feedOfClient  = 32               // … and of one client
 	feedHeartbeat = 15 * time.Second // a comment, so that proxies and clients see life
 	feedRecheck   = 4 * time.Second  // a revoked token ends its streams within 5 s
 )
@@ -49,6 +52,7 @@ type feed struct {
 	first   uint64 // sequence of the oldest block kept, 0 for none
 	last    uint64
 	readers int
+	of      map[string]int // readers by client
 }
 
 // note takes a block in; blocks come in the order of the journal.
@@ -85,20 +89,31 @@ func (f *feed) at(sequence uint64) ([]changeEvent, bool) {
 	return f.blocks[sequence%feedBlocks], true
 }
 
-func (f *feed) enter() bool {
+// enter counts a reader in: nobody may take the others' places.
+func (f *feed) enter(client, agency string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.readers >= feedReaders {
+	if f.of == nil {
+		f.of = map[string]int{}
+	}
+	if f.readers >= feedReaders || f.of["c "+client] >= feedOfClient || f.of["a "+agency] >= feedOfAgency {
 		return false
 	}
 	f.readers++
+	f.of["c "+client]++
+	f.of["a "+agency]++
 	return true
 }
 
-func (f *feed) leave() {
+func (f *feed) leave(client, agency string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.readers--
+	for _, who := range []string{"c " + client, "a " + agency} {
+		if f.of[who]--; f.of[who] == 0 {
+			delete(f.of, who)
+		}
+	}
 }
 
 func changesOf(b *journal.Block) []changeEvent {
@@ -125,11 +140,12 @@ func (h *Hub) streamChanges(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
-	if !h.feed.enter() {
-		h.fail(c, refuse("overloaded", "订阅变更的连接过多，请稍后再试", "Too many streams are open; try again later").retryIn(30*time.Second))
+	who := callOf(c).Principal
+	if !h.feed.enter(who.ClientID, who.Agency) {
+		h.fail(c, refuse("overloaded", "订阅变更的连接过多，请先关闭不用的连接", "Too many streams are open; close those that are not needed").retryIn(30*time.Second))
 		return
 	}
-	defer h.feed.leave()
+	defer h.feed.leave(who.ClientID, who.Agency)
 	header := c.Writer.Header()
 	header.Set("Content-Type", "text/event-stream; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
@@ -255,6 +271,18 @@ func (h *Hub) appendEvents(out []byte, id string, sequence uint64, events []chan
 	return out
 }
 
+// historyPatience bounds the wait for the history to hold what is visible.
+const historyPatience = 5 * time.Second
+
+// awaitHistory lets the history come up to what queries answer already, so that who has
+// just been told that a push is visible finds it there too. What it does not reach in
+// time, the answer's watermark says.
+func (h *Hub) awaitHistory(c *gin.Context) {
+	ctx, cancel := context.WithTimeout(c.Request.Context(), historyPatience)
+	defer cancel()
+	_ = h.history.Wait(ctx, h.current.Watermark())
+}
+
 // readDiff answers GET /v1/datasets/{id}/diff.
 func (h *Hub) readDiff(c *gin.Context) {
 	id := c.Param("id")
@@ -263,6 +291,7 @@ func (h *Hub) readDiff(c *gin.Context) {
 		return
 	}
 	q, err := analytics.ParseDiffParameters(id, c.Request.URL.Query())
+	h.awaitHistory(c)
 	if err == nil {
 		err = h.write(c, true, id+"-diff", h.catalog.get(id).contract.Name, func(out analytics.Encoder, format analytics.Format) (analytics.Tail, error) {
 			if format.File() && q.Limit == 0 {

@@ -144,6 +144,10 @@ func (h *Hub) judgeContract(source []byte) (*publication, *dataset, error) {
 	if err != nil {
 		return nil, nil, contractProblem(err)
 	}
+	if name := h.analytics.Clash(d.contract); name != "" {
+		return nil, nil, contractProblem(&schemas.ContractError{Issues: []schemas.ContractIssue{{
+			Path: "id", Text: "its metric " + name + " would take the name of one that is there", Remedy: "choose another id for the dataset, or another name for the property"}}})
+	}
 	out := &publication{Dataset: d.contract.ID, Version: d.contract.Version, Changes: []schemas.Change{}, Affected: []affected{}}
 	if err := schemas.CheckSet(h.catalog.with(d.contract)); err != nil {
 		return nil, nil, contractProblem(err)

@@ -186,7 +186,11 @@ func (s *shell) admit(c *gin.Context, k *call) bool {
 	if !r.needs.allow(k.Principal, c) {
 		k.Header().Set("WWW-Authenticate", `Bearer realm="zida", error="insufficient_scope"`)
 		scope := r.needs.scope(c)
-		s.problem(c, "missing-scope", "令牌没有所需权限："+scope, "The token lacks the scope this call needs: "+scope)
+		p := refuse("missing-scope", "令牌没有所需权限："+scope, "The token lacks the scope this call needs: "+scope)
+		if r.needs == needChief {
+			p.DoZH, p.DoEN = "只有运营方可以这样做；在中心所在机器上用 --data DIR 以运营方身份执行", "Only the operator can; on the hub's machine act as the operator with --data DIR"
+		}
+		s.fail(c, p)
 		return false
 	}
 	if q := s.quotas[r.quota]; q != nil {

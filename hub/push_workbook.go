@@ -48,6 +48,12 @@ func (h *Hub) pushWorkbook(c *gin.Context) {
 		h.problem(c, "unsupported-media-type", "此处只接收 Excel 工作簿，Content-Type 须为 "+connectors.MediaXLSX, "This call takes Excel workbooks; Content-Type is "+connectors.MediaXLSX)
 		return
 	}
+	path, err := h.keepWorkbook(c, p.book)
+	if err != nil {
+		h.fail(c, err)
+		return
+	}
+	defer os.Remove(path) //nolint:errcheck // a temporary file
 	ctx := c.Request.Context()
 	select {
 	case h.books <- struct{}{}:
@@ -58,12 +64,6 @@ func (h *Hub) pushWorkbook(c *gin.Context) {
 		h.fail(c, refuse("overloaded", "同时报送的工作簿过多，请稍后重试", "Too many workbooks are under way; try again in a moment").retryIn(10*time.Second))
 		return
 	}
-	path, err := h.keepWorkbook(c, p.book)
-	if err != nil {
-		h.fail(c, err)
-		return
-	}
-	defer os.Remove(path) //nolint:errcheck // a temporary file
 	p.book.Converted, err = connectors.Convert(ctx, path, connectors.FileOptions{
 		Contract: p.ds.contract, Sheet: c.Query("sheet"), Format: "xlsx", MaxWorkbook: workbookUnzips, MaxMend: workbookMarked, Collect: true,
 	})

@@ -29,8 +29,9 @@ var (
 	paramCursor  = param{name: "cursor", in: "query", schema: text1, example: "MTIzNA", zh: "上一页给出的 next_cursor", en: "next_cursor of the page before"}
 	paramIdem    = param{name: "Idempotency-Key", in: "header", schema: schema{"type": "string", "minLength": 1, "maxLength": 255}, example: "flow-2026-05-01-10",
 		zh: "重试同一推送时保持不变；保留 7 天，内容不同则 422", en: "the same for every retry of one push; kept 7 days, another body under it is 422"}
-	paramWait = param{name: "wait", in: "query", schema: oneWord("visible"), example: "visible", zh: "等到可查询再应答，过久则 202", en: "answer once queries see it; 202 when that takes too long"}
-	paramDry  = param{name: "dry_run", in: "query", schema: boolean, example: true, zh: "只检查，不接收", en: "check only, take nothing"}
+	paramMends = param{name: "mends", in: "query", schema: text1, example: "42-7", zh: "本次推送改正了哪次部分接收的提交；两次提交互相链接", en: "the partial push whose rejected records this one brings again, mended; the two are linked"}
+	paramWait  = param{name: "wait", in: "query", schema: oneWord("visible"), example: "visible", zh: "等到可查询再应答，过久则 202", en: "answer once queries see it; 202 when that takes too long"}
+	paramDry   = param{name: "dry_run", in: "query", schema: boolean, example: true, zh: "只检查，不接收", en: "check only, take nothing"}
 
 	pushProblems = []string{"unknown-dataset", "invalid-request", "malformed-body", "body-empty", "body-corrupt", "body-too-large", "decompression-bomb",
 		"record-too-large", "too-many-rows", "unsupported-encoding", "unsupported-media-type", "validation-failed", "region-not-allowed",
@@ -60,7 +61,7 @@ func (h *Hub) pushRoutes() []route {
 				{name: "mode", in: "query", schema: oneWord("atomic", "partial"), example: "atomic", zh: "接收方式", en: "all or nothing, or the good records"},
 				paramDry,
 				paramWait,
-				{name: "mends", in: "query", schema: text1, example: "42-7", zh: "本次推送改正了哪次部分接收的提交；两次提交互相链接", en: "the partial push whose rejected records this one brings again, mended; the two are linked"},
+				paramMends,
 				{name: "Content-Contract-Version", in: "header", schema: text1, example: "1.0.0", zh: "记录所依据的契约版本；省略时取记录所满足的最新版本", en: "the contract version that the records follow; without it, the newest that they satisfy"},
 				{name: "Content-Encoding", in: "header", schema: oneWord("identity", "gzip", "zstd"), example: "gzip", zh: "压缩方式", en: "how the body is compressed"}},
 			body: records,
@@ -77,6 +78,7 @@ func (h *Hub) pushRoutes() []route {
 				"Errors also carry sheet, line and cell, such as B7. With Accept of xlsx a 422 holds the workbook itself with what is wrong marked: cells filled, a last column 错误原因 with the remedy, " +
 				"counts in the headers Zida-Received, Zida-Rejected and Zida-Error-Count. Mended, it can be pushed again; the column is not read. A cell that cannot be read for sure (a formula's error, merged cells, a row of sums) refuses the workbook, in partial mode too."},
 			params: []param{paramDataset, paramIdem,
+				paramMends,
 				{name: "sheet", in: "query", schema: text1, example: "景区客流", zh: "工作表；只有一个可填写的工作表时可省略", en: "the sheet; not needed where there is only one to read"},
 				{name: "mode", in: "query", schema: oneWord("atomic", "partial"), example: "atomic", zh: "接收方式", en: "all or nothing, or the good records"},
 				paramDry, paramWait},

@@ -232,6 +232,7 @@ func (h *Hub) listSubmissions(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
+	h.awaitHistory(c) // which brings the list
 	rows, next, err := h.analytics.Submissions(c.Request.Context(), filter, int(limit), c.Query("cursor"))
 	if err != nil {
 		h.failQuery(c, err)

@@ -77,8 +77,8 @@ func (b *contractBuilder) header() {
 	if !contractID.MatchString(d.ID) {
 		b.fail("id", fmt.Sprintf("%q is not a dataset id", d.ID), "use a lower-case letter, then up to 40 lower-case letters, digits and _")
 	}
-	if strings.HasSuffix(d.ID, historySuffix) || d.ID == "submissions" {
-		b.fail("id", fmt.Sprintf("%q is the name of a table the hub keeps itself", d.ID), "choose another id, not ending in "+historySuffix)
+	if Reserved(d.ID) {
+		b.fail("id", fmt.Sprintf("%q is the name of a table the hub keeps itself", d.ID), "choose another id, not ending in "+historySuffix+", _rollup or _local")
 	}
 	if !semanticVer.MatchString(d.Version) {
 		b.fail("version", fmt.Sprintf("%q is not a semantic version", d.Version), "write MAJOR.MINOR.PATCH, such as 1.0.0")
@@ -321,4 +321,13 @@ func (b *contractBuilder) boolInto(into *bool) func(string, odcsValue) {
 		}
 		*into = text == "true"
 	}
+}
+
+// Reserved says that a dataset's name is one of the hub's own tables or derived datasets.
+func Reserved(id string) bool {
+	switch id {
+	case "submissions", "rollups", "park_booking":
+		return true
+	}
+	return strings.HasSuffix(id, historySuffix) || strings.HasSuffix(id, "_rollup") || strings.HasSuffix(id, "_local")
 }

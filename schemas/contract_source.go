@@ -192,6 +192,9 @@ func readODCS(source []byte) (*odcsDocument, error) {
 	if err != nil {
 		return nil, oneIssue("", "not YAML: "+err.Error(), "")
 	}
+	if len(strings.TrimSpace(string(source))) == 0 {
+		return nil, oneIssue("", "the file is empty", "zida contract new writes the beginning of a contract")
+	}
 	if len(file.Docs) != 1 || file.Docs[0].Body == nil {
 		return nil, oneIssue("", fmt.Sprintf("the file holds %d YAML documents", len(file.Docs)), "put exactly one contract in a file")
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -274,6 +275,45 @@ func TestTheChangeFeedSaysWhenItsPlaceIsGone(t *testing.T) {
 	for _, wrong := range []string{"99999999", "x", "-1"} {
 		if status, text := ask(wrong); status != http.StatusBadRequest && status != http.StatusUnprocessableEntity {
 			t.Errorf("Last-Event-ID %s: %d %s", wrong, status, text)
+		}
+	}
+}
+
+// Who goes on from the moment that a diff answers as of, and pushes meanwhile, is shown
+// every change once.
+func TestDiffsThatFollowEachOtherMissNothing(t *testing.T) {
+	h := startHub(t)
+	dazu := h.register("dazu-wlj", "大足区文化和旅游发展委员会", "500111")
+	token := strings.TrimSpace(dazu.must("token"))
+	type page struct {
+		AsOf    string `json:"as_of"`
+		Records []struct {
+			Entries int `json:"entries_after"`
+		}
+	}
+	from := time.Now().Add(-time.Hour).Format(time.RFC3339)
+	seen := map[int]int{}
+	look := func() {
+		var p page
+		text := get(t, h.url+"/v1/datasets/tourism_flow/diff?from="+url.QueryEscape(from), token)
+		if err := json.Unmarshal(text, &p); err != nil || p.AsOf == "" {
+			t.Fatalf("%v %s", err, text)
+		}
+		for _, r := range p.Records {
+			seen[r.Entries]++
+		}
+		from = p.AsOf
+	}
+	const pushes = 8
+	for n := range pushes {
+		row := fmt.Sprintf(`{"spot_id":"500111-S01","observed_at":"2025-%02d-%02d","interval_minutes":1440,"entries":%d}`+"\n", 1+n/20, 1+n%20, 1000+n)
+		dazu.must("push", "tourism_flow", write(t, "row.ndjson", []byte(row)), "--wait")
+		look()
+	}
+	look()
+	for n := range pushes {
+		if seen[1000+n] != 1 {
+			t.Errorf("the change of push %d was shown %d times", n, seen[1000+n])
 		}
 	}
 }

@@ -522,3 +522,27 @@ func TestContractsEvolveUnderPushes(t *testing.T) {
 		return nil
 	})
 }
+
+// A contract takes neither a name of the hub's own tables nor a metric that is there.
+func TestAContractTakesNoNameThatIsTaken(t *testing.T) {
+	h := startHub(t)
+	operator := as{hubProcess: h}
+	text := strings.NewReplacer("{version}", "1.0.0", "{maximum}", "9").Replace(evolving)
+	for id, says := range map[string]string{
+		"park_booking": "the hub keeps itself", "rollups": "the hub keeps itself", "x_rollup": "the hub keeps itself", "x_history": "the hub keeps itself",
+		"tourism": "tourism_flow_records",
+	} {
+		contract := strings.ReplaceAll(text, "id: evolving", "id: "+id)
+		contract = strings.ReplaceAll(contract, "name: evolving", "name: "+id)
+		contract = strings.ReplaceAll(contract, "name: amount", "name: flow_records")
+		for _, more := range [][]string{{"--dry-run"}, nil} {
+			code, _, errs := operator.zida(append([]string{"admin", "contract", "publish", write(t, id+".odcs.yaml", []byte(contract))}, more...)...)
+			if code != exitRefused || !strings.Contains(errs, says) {
+				t.Errorf("%s: exit %d %s", id, code, errs)
+			}
+		}
+	}
+	if out := operator.must("metrics", "--dataset", "tourism_flow"); !strings.Contains(out, "tourism_flow_records") {
+		t.Error(out)
+	}
+}

@@ -141,7 +141,7 @@ func rowText(e *connectors.RowError) string {
 			b.WriteString(" cell " + e.Cell)
 		}
 		fmt.Fprintf(&b, " (record %d): ", e.Row)
-	} else {
+	} else if e.Row > 0 {
 		fmt.Fprintf(&b, "record %d: ", e.Row)
 	}
 	if e.Field != "" {

@@ -136,7 +136,7 @@ func (s *session) query(ctx context.Context, q *queryFlags, metrics []string) er
 func (s *session) queryBody(q *queryFlags, metrics []string) (json.RawMessage, error) {
 	if q.body == "" {
 		if len(metrics) == 0 {
-			return nil, usage("zida query needs at least one metric, or --body FILE\nthe hub lists its metrics at GET /v1/metrics")
+			return nil, usage("zida query needs at least one metric, or --body FILE\nzida metrics lists those there are")
 		}
 		return q.request(metrics)
 	}
@@ -157,8 +157,12 @@ func (s *session) queryBody(q *queryFlags, metrics []string) (json.RawMessage, e
 }
 
 func (s *session) printAnswer(a *connectors.Answer) error {
+	var masked []string
 	head, right := make([]string, len(a.Columns)), map[int]bool{}
 	for i, c := range a.Columns {
+		if c.Masked {
+			masked = append(masked, c.Name)
+		}
 		head[i] = c.Name
 		if c.Label != "" {
 			head[i] = c.Label
@@ -175,6 +179,9 @@ func (s *session) printAnswer(a *connectors.Answer) error {
 			cells[i] = cellText(v)
 		}
 		grid = append(grid, cells)
+	}
+	if len(masked) > 0 {
+		s.say("left empty, since they are above this client's clearance (zida admin client add --clearance): %s", strings.Join(masked, ", "))
 	}
 	if err := writeGrid(s.out, grid, right); err != nil {
 		return err

@@ -87,7 +87,7 @@ func newRoot(s *session) *cobra.Command {
 	f.StringVar(&s.profile, "profile", "", "profile of zida login to use (default: ZIDA_URL, ZIDA_CLIENT_ID, ZIDA_CLIENT_SECRET)")
 	f.StringVar(&s.lang, "lang", "", "language of the hub's messages: zh or en (default: that of LANG)")
 	root.AddCommand(
-		newServe(s), newDemo(s), newAdmin(s), newLogin(s), newToken(s), newPush(s), newQuery(s), newRecords(s),
+		newServe(s), newDemo(s), newAdmin(s), newLogin(s), newToken(s), newPush(s), newQuery(s), newMetrics(s), newRecords(s),
 		newContract(s), newSubmission(s), newReceipt(s), engineCommand(), newDoctor(s), newVersion(s),
 	)
 	for _, cmd := range root.Commands() {
