@@ -100,7 +100,7 @@ func (a *Analytics) snapshot(ctx context.Context, asOf string, position Position
 	}
 	t, ok := parseTime(asOf)
 	if !ok {
-		return snapshot{}, Tail{}, invalid("/as_of", fmt.Sprintf("%q 不是日期或时刻", cut(asOf)), fmt.Sprintf("%q is neither a day nor an instant", cut(asOf)),
+		return snapshot{}, Tail{}, invalid("/as_of", fmt.Sprintf("%q 不是 1900 至 2299 年间的日期或时刻", cut(asOf)), fmt.Sprintf("%q is neither a day nor an instant of the years 1900 to 2299", cut(asOf)),
 			"写 2025-03-01T00:00:00+08:00", "write 2025-03-01T00:00:00+08:00")
 	}
 	var sequence uint64

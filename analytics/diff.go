@@ -2,6 +2,7 @@ package analytics
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -62,11 +63,11 @@ func (a *Analytics) WriteDiff(ctx context.Context, q DiffQuery, reader Reader, p
 	}
 	from, _, err := a.snapshot(ctx, q.From, position)
 	if err != nil {
-		return Tail{}, err
+		return Tail{}, of("from", err)
 	}
 	to, tail, err := a.snapshot(ctx, q.To, Position{Watermark: position.HistoryWatermark, HistoryWatermark: position.HistoryWatermark})
 	if err != nil {
-		return Tail{}, err
+		return Tail{}, of("to", err)
 	}
 	if !to.asOf {
 		to.before = versionsBefore(position.HistoryWatermark)
@@ -85,24 +86,24 @@ func (a *Analytics) WriteDiff(ctx context.Context, q DiffQuery, reader Reader, p
 		return Tail{}, err
 	}
 	s, columns := a.tables.compileDiff(p, &reader, from.before, p.at.before)
-	n, last := 0, ""
-	more := func(cells []Cell) bool {
-		if n++; n > p.limit {
-			tail.NextCursor = p.cursor(last)
-			return false
-		}
-		last = cells[len(cells)-1].Text
-		return true
-	}
 	head := Head{Columns: columns, Dataset: q.Dataset, Request: q, Reader: reader}
 	head.note("名称", "Name", reader.either(p.contract.Name, p.contract.NameEN))
 	head.note("之前", "Before", q.From)
 	head.note("之后", "After", q.To)
 	head.noteFilters(q.Filters, func(i int) string { return p.filterLabels[i] })
-	if err := a.stream(ctx, s, head, out, &tail.Stats, p.limit, len(columns)+1, more); err != nil {
+	if err := a.stream(ctx, s, head, out, &tail.Stats, p.limit, len(columns)+1, p.page(&tail)); err != nil {
 		return Tail{}, err
 	}
 	return tail, out.End(tail)
+}
+
+// of names the parameter that a moment came in.
+func of(parameter string, err error) error {
+	var wrong *QueryError
+	if errors.As(err, &wrong) && wrong.Pointer == "/as_of" {
+		wrong.Pointer = parameter
+	}
+	return err
 }
 
 // compileDiff writes the page as one SELECT over history; its last column is the version

@@ -88,7 +88,7 @@ func (p *plan) parseRange(q Query) error {
 		}
 		t, ok := parseTime(end.text)
 		if !ok {
-			return invalid(end.pointer, fmt.Sprintf("%q 不是日期或时刻", cut(end.text)), fmt.Sprintf("%q is neither a day nor an instant", cut(end.text)),
+			return invalid(end.pointer, fmt.Sprintf("%q 不是 1900 至 2299 年间的日期或时刻", cut(end.text)), fmt.Sprintf("%q is neither a day nor an instant of the years 1900 to 2299", cut(end.text)),
 				"写 2024-01-01 或 2024-01-01T00:00:00+08:00", "write 2024-01-01 or 2024-01-01T00:00:00+08:00")
 		}
 		*end.to = t

@@ -102,8 +102,17 @@ func (a *Analytics) WriteRecords(ctx context.Context, q RecordsQuery, reader Rea
 		ctx = clickhouse.Context(ctx, clickhouse.WithSettings(a.store.ExportSettings()))
 	}
 	s := a.tables.compileRecords(p)
+	if err := a.stream(ctx, s, p.head(q, reader), out, &tail.Stats, p.limit, len(p.columns)+1, p.page(&tail)); err != nil {
+		return Tail{}, err
+	}
+	return tail, out.End(tail)
+}
+
+// page lets a page's rows through, whose last cell is the version, and leaves the next
+// page's cursor behind.
+func (p *recordsPlan) page(tail *Tail) func(cells []Cell) bool {
 	n, last := 0, ""
-	more := func(cells []Cell) bool {
+	return func(cells []Cell) bool {
 		if n++; n > p.limit {
 			tail.NextCursor = p.cursor(last)
 			return false
@@ -111,10 +120,6 @@ func (a *Analytics) WriteRecords(ctx context.Context, q RecordsQuery, reader Rea
 		last = cells[len(cells)-1].Text
 		return true
 	}
-	if err := a.stream(ctx, s, p.head(q, reader), out, &tail.Stats, p.limit, len(p.columns)+1, more); err != nil {
-		return Tail{}, err
-	}
-	return tail, out.End(tail)
 }
 
 // checkRows refuses an answer that its format has no room for before a row of it is read.

@@ -158,8 +158,8 @@ func chooseSheet(book *excelize.File, file string, opt *FileOptions) (string, er
 		if near := Nearest(want, sheets); near != "" {
 			remedy, remedyZH = "did you mean: --sheet "+near, "是否应为“"+near+"”？"
 		}
-		return "", &FileError{File: file, Text: fmt.Sprintf("has no sheet %q; its sheets are: %s", want, list), Remedy: remedy,
-			ZH: "没有名为“" + want + "”的工作表；现有：" + list, RemedyZH: remedyZH}
+		return "", &FileError{File: file, Text: fmt.Sprintf("has no sheet %q; its sheets are: %s", shorten(want), list), Remedy: remedy,
+			ZH: "没有名为“" + shorten(want) + "”的工作表；现有：" + list, RemedyZH: remedyZH}
 	}
 	candidates := slices.DeleteFunc(slices.Clone(sheets), func(s string) bool { return s == sheetGuide || s == sheetExample })
 	if len(candidates) == 1 {

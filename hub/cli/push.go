@@ -227,6 +227,7 @@ type pushJob struct {
 	client  *connectors.Client
 	state   *pushState
 	options connectors.FileOptions
+	partly  string // the submission that took the other records
 }
 
 func (j *pushJob) file(ctx context.Context, path string) error {
@@ -301,12 +302,13 @@ func (j *pushJob) report(ctx context.Context, path string, c *connectors.Convert
 		}
 	}
 	if r.Rejected > 0 {
+		j.partly = r.Submission
 		if j.fixIt != "" {
 			if err := j.fixRefused(ctx, c, r.Errors, badRows(r.Errors) >= r.Rejected, true); err != nil {
 				return err
 			}
 		} else if !j.json {
-			j.say("mend the rejected records and push them again; the others are taken")
+			j.say("mend the rejected records and push them again; the others are taken:\nzida submission errors %s > to-mend.ndjson, then zida push %s to-mend.ndjson --mends %s", r.Submission, j.dataset, r.Submission)
 		}
 		return said(exitRefused)
 	}

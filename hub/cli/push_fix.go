@@ -42,7 +42,11 @@ func (j *pushJob) fix(ctx context.Context, c *connectors.Converted, errs []conne
 	if j.language() == "zh" {
 		again = "请按标红的单元格和“错误原因”一列改正后重新报送"
 	}
-	j.say("%s: %s: zida push %s %s", j.fixIt, again, j.dataset, j.fixIt)
+	linked := ""
+	if accepted && j.partly != "" {
+		linked = " --mends " + j.partly
+	}
+	j.say("%s: %s: zida push %s %s%s", j.fixIt, again, j.dataset, j.fixIt, linked)
 	return nil
 }
 
