@@ -54,7 +54,8 @@ func (l *layer) rollupsOf(dataset string) []*rollup {
 	return list
 }
 
-// rollupTable describes its table.
+// rollupTable describes its table. Nothing writes it again after a power cut, as the
+// journal does the others: what is said to be complete must be on the disk.
 func rollupTable(r *rollup, c *schemas.Contract, all []schemas.Column) table {
 	columns := []schemas.Column{{Name: "_version", Type: "UInt64"}, {Name: "_deleted", Type: "UInt8"}}
 	for _, name := range r.columns(c) {
@@ -65,11 +66,11 @@ func rollupTable(r *rollup, c *schemas.Contract, all []schemas.Column) table {
 		}
 	}
 	order := append(slices.Clone(r.Keys), c.Properties[c.Time].Name)
-	return table{name: r.table(), columns: columns, order: order, shardBy: r.Keys[:1], partition: partitionBy(c), engine: "_version, _deleted"}
+	return table{name: r.table(), columns: columns, order: order, shardBy: r.Keys[:1], partition: partitionBy(c), engine: "_version, _deleted", durable: true}
 }
 
 func rollupsProgress() table {
-	return table{name: rollupsTable, columns: []schemas.Column{{Name: "name", Type: "String"}, {Name: "seq", Type: "UInt64"}}, order: []string{"name"}, shardBy: []string{"name"}, engine: "seq"}
+	return table{name: rollupsTable, columns: []schemas.Column{{Name: "name", Type: "String"}, {Name: "seq", Type: "UInt64"}}, order: []string{"name"}, shardBy: []string{"name"}, engine: "seq", durable: true}
 }
 
 // dayOf is the Chinese day of an instant, and startOfDay its first instant.

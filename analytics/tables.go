@@ -128,6 +128,7 @@ type table struct {
 	engine    string   // arguments of ReplacingMergeTree
 	shardBy   []string // names that keep all versions of a key on one shard
 	index     bool     // a minmax index on _version
+	durable   bool     // on the disk once an insert is confirmed, also where the others are not
 }
 
 // datasetTables are a contract's current and history tables.
@@ -171,9 +172,9 @@ func submissionTable() table {
 
 // settings merge what has come to rest, so that FINAL has nothing to do there, and make
 // an acknowledged insert survive a power cut where the hub cannot see to that itself.
-func (t tables) settings() string {
+func (t tables) settings(durable bool) string {
 	const merge = "min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partition_only=1"
-	if t.embedded {
+	if t.embedded && !durable {
 		return merge
 	}
 	return merge + ", fsync_after_insert=1, fsync_part_directory=1, min_rows_to_fsync_after_merge=1"
@@ -198,7 +199,7 @@ func (t tables) create(want table) []string {
 	if want.partition != "" {
 		b.WriteString("\nPARTITION BY " + want.partition)
 	}
-	fmt.Fprintf(&b, "\nORDER BY (%s)\nSETTINGS %s", quoteAll(want.order), t.settings())
+	fmt.Fprintf(&b, "\nORDER BY (%s)\nSETTINGS %s", quoteAll(want.order), t.settings(want.durable))
 	statements := []string{b.String()}
 	if t.cluster != "" {
 		statements = append(statements, fmt.Sprintf(
