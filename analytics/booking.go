@@ -10,7 +10,8 @@ import (
 // valid in that month (economic_split): a dataset that nobody pushes, made of two that
 // are pushed, as of the same moment. The parts are whole 分 cut towards zero, and what is
 // left goes to the rule's remainder_region, so that they add up to the figure exactly.
-// A figure without a rule is its own region's.
+// A figure without a rule is its own region's. A region with a share has a part of a
+// figure that is 0, too: 0 is known.
 const (
 	bookingID     = "park_booking"
 	bookingFigure = "park_monthly"
@@ -99,8 +100,8 @@ func (t tables) booking(s *statement, contracts catalogue, columns []string, at 
 	s.add("(SELECT " + quoteAll(columns) + " FROM (SELECT `park_id`, `month`, " + quoteAll(lineage) + ", tupleElement(_part, 1) AS `region`, " +
 		"divideDecimal(toDecimal256(tupleElement(_part, 2), 2), toDecimal256(100, 2), 2) AS _amount, " + strings.Join(wide, ", ") + " FROM (" +
 		"SELECT `park_id`, `measure`, `month`, " + quoteAll(lineage) + ", arrayJoin(if(_rule = '', [tuple(_home, _cents)], " +
-		"arrayFilter(_x -> tupleElement(_x, 2) != 0, arrayMap((_region, _share) -> tuple(_region, intDiv(_cents * _share, 100000000) + " +
-		"if(_region = _rule, _cents - arraySum(arrayMap(_y -> intDiv(_cents * _y, 100000000), _shares)), 0)), [" + strings.Join(codes, ", ") + "], _shares)))) AS _part FROM (" +
+		"arrayFilter((_x, _share) -> _share != 0 OR tupleElement(_x, 1) = _rule, arrayMap((_region, _share) -> tuple(_region, intDiv(_cents * _share, 100000000) + " +
+		"if(_region = _rule, _cents - arraySum(arrayMap(_y -> intDiv(_cents * _y, 100000000), _shares)), 0)), [" + strings.Join(codes, ", ") + "], _shares), _shares))) AS _part FROM (" +
 		"SELECT _f.`park_id` AS `park_id`, _f.`measure` AS `measure`, _f.`month` AS `month`, _f.`_version` AS `_version`, _f.`_agency` AS `_agency`, _f._home AS _home, assumeNotNull(_f._cents) AS _cents, " +
 		"_s._rule AS _rule, _s._shares AS _shares FROM (" +
 		"SELECT `park_id`, `month`, `region` AS _home, " + quoteAll(lineage) + ", arrayJoin([" + strings.Join(figures, ", ") + "]) AS _figure, " +
