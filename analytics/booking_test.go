@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/zida-hub/zida/schemas"
 )
 
 // bookedRule is one rule of the model: shares in 10⁻⁸.
@@ -160,5 +162,19 @@ func TestAParksFiguresAreBookedExactlyByTheRuleOfTheirMonth(t *testing.T) {
 		if got := strings.TrimSpace(f.ask(Query{Metrics: []string{"output_value_booked"}, Dimensions: []string{"region"}, Order: []Order{{By: "region"}}, Limit: 1}).table()); got != "500111 3000.30" {
 			t.Errorf("without a rule: %s", got)
 		}
+	}
+}
+
+// Each booked figure has the class of its own measure and of the shares, not of the
+// other measures; what is above the reader's clearance says so.
+func TestABookedFigureHasTheClassOfItsOwnMeasure(t *testing.T) {
+	f := newFixture(t, "park_monthly", "economic_split", "industrial_park", "region")
+	f.push("park_monthly", row{"park_id": "500111-P05", "month": "2025-05", "region": "500111", "output_value": dec("7.00"), "revenue": dec("5.00")})
+	answer, err := f.Query(t.Context(), Query{Metrics: []string{"output_value_booked", "revenue_booked"}}, Reader{Clearance: schemas.Internal}, f.position())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := answer.table(); got != "7.00 null\n" || answer.Columns[0].Masked || !answer.Columns[1].Masked {
+		t.Errorf("%s, %+v", got, answer.Columns)
 	}
 }
