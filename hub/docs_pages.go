@@ -80,7 +80,8 @@ func renderLanguage(table []route, contracts []*schemas.Contract, server, lang s
 		out[at] = newPage("text/html; charset=utf-8", b.Bytes())
 	}
 	groups := docGroups(table, lang, server)
-	render("/", "landing", pageData{Title: pick("数据交换", "data exchange"), Datasets: contracts})
+	render("/about", "landing", pageData{Title: pick("数据交换", "data exchange"), Datasets: contracts})
+	out["/"] = out["/about"] // where no page of the joint picture is built in
 	render("/docs", "docs", pageData{Title: pick("接口文档", "API"), Groups: groups})
 	render("/problems", "problems", pageData{Title: pick("错误说明", "Problems"), Problems: schemas.Problems()})
 	for _, p := range schemas.Problems() {
@@ -133,8 +134,14 @@ func (h *Hub) pageRoutes() []route {
 	}
 	style := page("/assets/zida.css", "style", "样式", "Style")
 	style.handle = h.serveStyle
+	home := page("/", "home", "首页", "Home page")
+	home.handle = h.serveHome
+	files := page("/page/*file", "pageFiles", "首页的文件", "Files of the home page")
+	files.handle = h.servePageFile
 	return []route{
-		page("/", "landing", "首页", "Landing page"),
+		home,
+		files,
+		page("/about", "landing", "关于", "About"),
 		page("/docs", "docs", "接口文档", "API documentation"),
 		page("/problems", "problems", "错误说明", "Problems"),
 		page("/problems/:name", "problem", "一种错误", "One problem"),

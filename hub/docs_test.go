@@ -41,16 +41,16 @@ func TestPagesSpeakTheReadersLanguage(t *testing.T) {
 			t.Errorf("%s: headers %v", path, w.Header())
 		}
 	}
-	f("/", "", "资大数据交换平台", "zh-CN")
-	f("/", "en", "The zida data exchange", "en")
-	f("/", "fr", "资大数据交换平台", "zh-CN") // neither: Chinese
-	f("/", "zh-CN,zh;q=0.9,en;q=0.8", "资大数据交换平台", "zh-CN")
-	f("/", "en-GB,en;q=0.9,zh;q=0.2", "The zida data exchange", "en")
-	f("/?lang=en", "zh", "The zida data exchange", "en") // the address goes before the header
+	f("/about", "", "资大数据交换平台", "zh-CN")
+	f("/about", "en", "The zida data exchange", "en")
+	f("/about", "fr", "资大数据交换平台", "zh-CN") // neither: Chinese
+	f("/about", "zh-CN,zh;q=0.9,en;q=0.8", "资大数据交换平台", "zh-CN")
+	f("/about", "en-GB,en;q=0.9,zh;q=0.2", "The zida data exchange", "en")
+	f("/about?lang=en", "zh", "The zida data exchange", "en") // the address goes before the header
 	f("/docs", "", "推送记录", "zh-CN")
 	f("/docs", "en", "Push records", "en")
 	f("/problems", "en", "/problems/body-incomplete", "en")
-	f("/", "en", "tourism_flow", "en")
+	f("/about", "en", "tourism_flow", "en")
 }
 
 func TestEveryProblemHasItsPageInBothLanguages(t *testing.T) {
@@ -76,7 +76,7 @@ func TestPagesNeedNoScriptAndNoOtherHost(t *testing.T) {
 	inline := regexp.MustCompile(`(?i)<script|<style|\sstyle=|\son[a-z]+=|javascript:`)
 	loaded := regexp.MustCompile(`(?i)(?:<link[^>]*href|src)="([^"]*)"`)
 	linked := regexp.MustCompile(`href="([^"#]*)[^"]*"`)
-	for _, path := range []string{"/", "/docs", "/problems", "/problems/internal"} {
+	for _, path := range []string{"/about", "/docs", "/problems", "/problems/internal"} {
 		for _, lang := range []string{"zh", "en"} {
 			w := getPage(pages, path, lang)
 			if found := inline.FindString(w.Body.String()); found != "" {

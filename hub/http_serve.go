@@ -24,6 +24,7 @@ type shell struct {
 	verify  func(token string) (*auth.Principal, error)
 	quotas  [quotaKinds]*quota // nil where there is no limit
 	pages   atomic.Pointer[pages]
+	front   *front // nil when no page of the joint picture is built in
 	// stopping is closed when the shutdown begins: what waits by right (a stream,
 	// ?wait=visible) ends then, instead of holding the shutdown up.
 	stopping chan struct{}
@@ -34,6 +35,7 @@ func newShell(conf *Config, verify func(string) (*auth.Principal, error)) shell 
 	return shell{
 		conf: conf, slog: conf.logger(), ids: newRequestIDs(), metrics: newMetrics(conf.Version), verify: verify,
 		quotas:   [quotaKinds]*quota{pushQuota: newQuota(conf.PushRate), queryQuota: newQuota(conf.QueryRate)},
+		front:    builtFront(),
 		stopping: make(chan struct{}),
 	}
 }
