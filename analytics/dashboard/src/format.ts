@@ -1,0 +1,114 @@
+import { english } from './i18n'
+import type { CellValue, Column } from './types'
+
+// How figures are written: 万 and 亿 where a Chinese reader expects them, with the exact
+// figure on hover. Decimals come as text and stay text when they are shown exactly.
+
+/** The figure as the hub gave it, with separators: nothing rounded. */
+export function exact(value: CellValue): string {
+  if (value === null) return '—'
+  if (typeof value === 'boolean') return value ? '✓' : '✗'
+  const s = String(value)
+  const m = /^(-?)(\d+)(\.\d+)?$/.exec(s)
+  if (!m) return s
+  return m[1] + m[2]!.replace(/\B(?=(\d{3})+$)/g, ',') + (m[3] ?? '')
+}
+
+export function numberOf(value: CellValue): number | null {
+  if (value === null || value === '' || typeof value === 'boolean') return null
+  const n = Number(value)
+  return Number.isFinite(n) ? n : null
+}
+
+/** A ratio's metrics have no unit and a binary number: they are read as per cent. */
+export function isRatio(column: Pick<Column, 'type' | 'unit'>): boolean {
+  return column.type === 'number' && (column.unit === undefined || column.unit === '')
+}
+
+/** The figure as people read it, without its unit. */
+export function short(value: CellValue, column: Pick<Column, 'type' | 'unit' | 'scale'>): string {
+  const n = numberOf(value)
+  if (n === null) return value === null ? '—' : String(value)
+  if (isRatio(column)) return trim((n * 100).toFixed(Math.abs(n) < 0.1 ? 2 : 1)) + '%'
+  return compact(n)
+}
+
+export function compact(n: number): string {
+  const size = Math.abs(n)
+  if (english.value) {
+    if (size >= 1e9) return trim((n / 1e9).toFixed(2)) + 'bn'
+    if (size >= 1e6) return trim((n / 1e6).toFixed(2)) + 'm'
+  } else {
+    if (size >= 1e8) return trim((n / 1e8).toFixed(2)) + '亿'
+    if (size >= 1e4) return trim((n / 1e4).toFixed(size >= 1e6 ? 1 : 2)) + '万'
+  }
+  return exact(trim(n.toFixed(size >= 1000 ? 0 : size >= 10 ? 1 : 2)))
+}
+
+function trim(s: string): string {
+  return s.includes('.') ? s.replace(/\.?0+$/, '') : s
+}
+
+/** A change against what it is compared with: +12.3%. */
+export function change(value: CellValue): string {
+  const n = numberOf(value)
+  if (n === null) return '—'
+  return (n > 0 ? '+' : n < 0 ? '−' : '±') + Math.abs(n * 100).toFixed(1) + '%'
+}
+
+/** A moment in Shanghai, to the second. */
+export function moment(value: string | number | Date): string {
+  const at = new Date(value)
+  return Number.isNaN(at.getTime()) ? String(value) : new Date(at.getTime() + 8 * 3600_000).toISOString().slice(0, 19).replace('T', ' ')
+}
+
+/** Time's cell as the axis and tables show it. */
+export function timeText(value: CellValue, grain: string | undefined): string {
+  if (value === null) return '—'
+  const s = String(value)
+  switch (grain) {
+    case 'year':
+      return s.slice(0, 4)
+    case 'half':
+      return s.slice(0, 4) + (Number(s.slice(5, 7)) <= 6 ? (english.value ? ' H1' : '上半年') : english.value ? ' H2' : '下半年')
+    case 'quarter':
+      return s.slice(0, 4) + ' Q' + Math.ceil(Number(s.slice(5, 7)) / 3)
+    case 'month':
+      return s.slice(0, 7)
+    case 'hour':
+    case 'five_minutes':
+      return moment(s).slice(5, 16)
+    default:
+      return s.slice(0, 10)
+  }
+}
+
+/** A cell of any column as text for people. */
+export function cellText(value: CellValue, column: Column, grain?: string): string {
+  if (value === null) return '—'
+  switch (column.type) {
+    case 'integer':
+    case 'decimal':
+      return exact(value)
+    case 'number':
+      return short(value, column)
+    case 'timestamp':
+      return column.name === 'time' ? timeText(value, grain) : moment(String(value))
+    case 'date':
+      return column.name === 'time' ? timeText(value, grain) : String(value).slice(0, 10)
+    case 'boolean':
+      return value ? (english.value ? 'yes' : '是') : english.value ? 'no' : '否'
+    default:
+      return String(value)
+  }
+}
+
+/** How long ago, in words. */
+export function ago(millis: number): string {
+  const s = Math.max(0, Math.round(millis / 1000))
+  const say = (n: number, zh: string, en: string) => (english.value ? `${n} ${en}${n === 1 ? '' : 's'} ago` : `${n} ${zh}前`)
+  if (s < 60) return english.value ? 'just now' : '刚刚'
+  if (s < 3600) return say(Math.floor(s / 60), '分钟', 'minute')
+  if (s < 86_400) return say(Math.floor(s / 3600), '小时', 'hour')
+  return say(Math.floor(s / 86_400), '天', 'day')
+}
