@@ -28,6 +28,8 @@ func openAdminHub(t *testing.T) *adminHub {
 		t.Fatal(err)
 	}
 	t.Cleanup(j.Close)
+	h.journal = j
+	h.followMap(j.State())
 	if h.registry, err = registry.Open(t.Context(), registry.Options{State: j.State(), Logger: h.slog}); err != nil {
 		t.Fatal(err)
 	}

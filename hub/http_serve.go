@@ -186,9 +186,7 @@ func (s *shell) admit(c *gin.Context, k *call) bool {
 	}
 	r := k.route
 	if !r.needs.allow(k.Principal, c) {
-		k.Header().Set("WWW-Authenticate", `Bearer realm="zida", error="insufficient_scope"`)
-		scope := r.needs.scope(c)
-		p := refuse("missing-scope", "令牌没有所需权限："+scope, "The token lacks the scope this call needs: "+scope)
+		p := lacksScope(c, r.needs.scope(c))
 		if r.needs == needChief {
 			p.DoZH, p.DoEN = "只有运营方可以这样做；在中心所在机器上用 --data DIR 以运营方身份执行", "Only the operator can; on the hub's machine act as the operator with --data DIR"
 		}
@@ -202,6 +200,12 @@ func (s *shell) admit(c *gin.Context, k *call) bool {
 		}
 	}
 	return true
+}
+
+// lacksScope refuses a token that is good, but not for this.
+func lacksScope(c *gin.Context, scope string) *problemError {
+	c.Header("WWW-Authenticate", `Bearer realm="zida", error="insufficient_scope"`)
+	return refuse("missing-scope", "令牌没有所需权限："+scope, "The token lacks the scope this call needs: "+scope)
 }
 
 func (s *shell) refuseToken(c *gin.Context, k *call, err error) {

@@ -97,7 +97,7 @@ func (h *Hub) routes() []route {
 	var table []route
 	for _, part := range [][]route{
 		h.pushRoutes(), h.readRoutes(), h.queryRoutes(), h.qualityRoutes(), h.tokenRoutes(),
-		h.agencyRoutes(), h.clientRoutes(), h.contractRoutes(), h.auditRoutes(), h.heldRoutes(), h.serviceRoutes(), h.pageRoutes(),
+		h.agencyRoutes(), h.clientRoutes(), h.contractRoutes(), h.auditRoutes(), h.heldRoutes(), h.mapRoutes(), h.serviceRoutes(), h.pageRoutes(),
 	} {
 		table = append(table, part...)
 	}

@@ -53,6 +53,12 @@ func (h *Hub) readRoutes() []route {
 		"id": "tourism_flow", "name": "景区客流", "name_en": "Visitor flow", "version": "1.0.0", "status": "active", "domain": "tourism",
 		"reference": false, "classification": "internal", "key": []string{"spot_id", "observed_at", "interval_minutes"},
 	}
+	resume := []param{
+		{name: "Last-Event-ID", in: "header", schema: text1, example: "42", zh: "已收到的最后一个事件的 id；省略则从现在起", en: "id of the last event received; from now on without it"},
+		{name: "after", in: "query", schema: text1, example: "42", zh: "同 Last-Event-ID，供不能设请求头的客户端", en: "as Last-Event-ID, for clients that cannot set headers"},
+	}
+	events := ok("事件流", "The events", []media{{"text/event-stream", text1,
+		"id: 42\nevent: submission\ndata: {\"submission\":\"42-0\",\"dataset\":\"tourism_flow\",\"sequence\":42,\"agency\":\"anyue-wglj\",\"kind\":\"push\",\"contract_version\":\"1.0.0\",\"accepted\":1,\"state\":\"visible\",\"received_at\":\"2026-05-01T02:00:03.12Z\"}\n\n"}})
 	return []route{
 		{method: http.MethodGet, path: "/v1/datasets", name: "listDatasets", group: "read", needs: needToken, handle: h.listDatasets,
 			zh: text{summary: "数据目录"}, en: text{summary: "The catalogue"},
@@ -101,13 +107,17 @@ func (h *Hub) readRoutes() []route {
 			problems: []string{"unknown-dataset", "unknown-field", "cursor-invalid", "invalid-request", "query-invalid", "field-not-readable",
 				"not-acceptable", "query-too-expensive", "export-too-large", "disk-low", "overloaded", "engine-unavailable", "quota-exceeded"}},
 		{method: http.MethodGet, path: "/v1/datasets/:id/changes", name: "streamChanges", group: "read", needs: needRead, handle: h.streamChanges, streams: true,
-			zh: text{"订阅变更（SSE）", "每个提交在其记录可查询后给出一个事件，按日志顺序；id 为序号。断线后以 Last-Event-ID 续订，不漏任何提交；日志已不保留该处时为 410，并给出从何处读取记录的 cursor。令牌到期时连接结束，换新令牌续订即可。"},
-			en: text{"Subscribe to changes (SSE)", "One event a submission, once its records answer, in the order of the journal; the id is the sequence. Last-Event-ID resumes with nothing missed; where the journal no longer reaches back that far it is 410, with a cursor to read records from. A stream ends with its token; come back with a new one."},
-			params: []param{paramDataset,
-				{name: "Last-Event-ID", in: "header", schema: text1, example: "42", zh: "已收到的最后一个事件的 id；省略则从现在起", en: "id of the last event received; from now on without it"},
-				{name: "after", in: "query", schema: text1, example: "42", zh: "同 Last-Event-ID，供不能设请求头的客户端", en: "as Last-Event-ID, for clients that cannot set headers"}},
-			answers: ok("事件流", "The events", []media{{"text/event-stream", text1,
-				"id: 42\nevent: submission\ndata: {\"submission\":\"42-0\",\"dataset\":\"tourism_flow\",\"sequence\":42,\"agency\":\"anyue-wglj\",\"kind\":\"push\",\"contract_version\":\"1.0.0\",\"accepted\":1,\"state\":\"visible\",\"received_at\":\"2026-05-01T02:00:03.12Z\"}\n\n"}}),
+			zh:       text{"订阅变更（SSE）", "每个提交在其记录可查询后给出一个事件，按日志顺序；id 为序号。断线后以 Last-Event-ID 续订，不漏任何提交；日志已不保留该处时为 410，并给出从何处读取记录的 cursor。令牌到期时连接结束，换新令牌续订即可。"},
+			en:       text{"Subscribe to changes (SSE)", "One event a submission, once its records answer, in the order of the journal; the id is the sequence. Last-Event-ID resumes with nothing missed; where the journal no longer reaches back that far it is 410, with a cursor to read records from. A stream ends with its token; come back with a new one."},
+			params:   append([]param{paramDataset}, resume...),
+			answers:  events,
+			problems: []string{"unknown-dataset", "invalid-request", "history-gone", "overloaded", "journal-unavailable"}},
+		{method: http.MethodGet, path: "/v1/changes", name: "streamAllChanges", group: "read", needs: needToken, handle: h.streamAllChanges, streams: true,
+			zh: text{"订阅多个数据集的变更（SSE）", "同 /v1/datasets/{id}/changes，一条连接涵盖多个数据集，按日志顺序。省略 datasets 则为令牌可读的全部数据集，连接期间新发布的也在内。id 写在同一序号的最后一个事件上；410 时 cursors 给出每个数据集从何处读取记录。"},
+			en: text{"Subscribe to changes of several datasets (SSE)", "As /v1/datasets/{id}/changes, over several datasets on one connection, in the order of the journal. Without datasets it is all that the token may read, with those that are published meanwhile. The id stands on the last event of its sequence; with a 410, cursors says for each dataset where to read its records from."},
+			params: append([]param{{name: "datasets", in: "query", schema: text1, example: "tourism_flow,ticket_redemption",
+				zh: "数据集，逗号分隔；每个都须有 read 权限", en: "datasets, comma separated; each needs its read scope"}}, resume...),
+			answers:  events,
 			problems: []string{"unknown-dataset", "invalid-request", "history-gone", "overloaded", "journal-unavailable"}},
 	}
 }

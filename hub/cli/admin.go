@@ -21,7 +21,7 @@ func newAdmin(s *session) *cobra.Command {
 		Example: "  zida admin agency add --id dazu-wlj --name 大足区文化和旅游发展委员会 --region 500111 --data ./data\n" +
 			"  zida admin client add --agency dazu-wlj --scope push:tourism_flow --scope query --data ./data --json",
 	}
-	cmd.AddCommand(newAdminAgency(s), newAdminClient(s), newAdminContract(s), newAdminLog(s))
+	cmd.AddCommand(newAdminAgency(s), newAdminClient(s), newAdminContract(s), newAdminMap(s), newAdminLog(s))
 	return cmd
 }
 
