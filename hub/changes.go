@@ -184,10 +184,9 @@ func (h *Hub) feedStart(c *gin.Context, id string) (uint64, error) {
 	return seen + 1, nil
 }
 
-// follow writes events until the reader, its token or the hub goes.
+// follow writes events until the reader, its token or session, or the hub goes.
 func (h *Hub) follow(c *gin.Context, id string, next uint64) {
 	ctx := c.Request.Context()
-	token, _ := bearer(c.Request.Header)
 	beat := time.NewTicker(feedHeartbeat)
 	defer beat.Stop()
 	check := time.NewTicker(feedRecheck)
@@ -219,7 +218,7 @@ func (h *Hub) follow(c *gin.Context, id string, next uint64) {
 			}
 			c.Writer.Flush()
 		case <-check.C:
-			if p, err := h.verify(token); err != nil || !p.CanRead(id) {
+			if p, err := h.identify(c.Request); err != nil || !p.CanRead(id) {
 				return // the reader comes back with a new token and its Last-Event-ID
 			}
 		case <-h.stopping:
