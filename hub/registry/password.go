@@ -68,7 +68,7 @@ func parseHash(text string) (passwordHash, error) {
 	var err1, err2 error
 	h.salt, err1 = base64.RawStdEncoding.DecodeString(parts[4])
 	h.key, err2 = base64.RawStdEncoding.DecodeString(parts[5])
-	if err1 != nil || err2 != nil || len(h.salt) < hashSalt || len(h.key) < hashKey || h.passes == 0 || h.lanes == 0 || h.String() != text {
+	if err1 != nil || err2 != nil || len(h.salt) != hashSalt || len(h.key) != hashKey || h.passes == 0 || h.lanes == 0 || h.String() != text {
 		return h, damaged
 	}
 	return h, nil
@@ -84,7 +84,7 @@ func (r *Registry) derive(ctx context.Context, text string, h *passwordHash) ([]
 		return nil, ErrBusy
 	}
 	defer func() { <-r.hashing }()
-	return argon2.IDKey([]byte(text), h.salt, h.passes, h.memory, h.lanes, uint32(len(h.key))), nil //nolint:gosec // 32 bytes
+	return argon2.IDKey([]byte(text), h.salt, h.passes, h.memory, h.lanes, hashKey), nil
 }
 
 // newHash hashes a password under a fresh salt.
