@@ -251,10 +251,9 @@ func (h *Hub) historyGone(who *auth.Principal, scope feedScope, seen uint64) *pr
 	return p.with("cursors", cursors)
 }
 
-// follow writes events until the reader, its token or the hub goes.
+// follow writes events until the reader, its token or session, or the hub goes.
 func (h *Hub) follow(c *gin.Context, scope feedScope, next uint64) {
 	ctx, who := c.Request.Context(), callOf(c).Principal
-	token, _ := bearer(c.Request.Header)
 	beat := time.NewTicker(feedHeartbeat)
 	defer beat.Stop()
 	check := time.NewTicker(feedRecheck)
@@ -286,7 +285,7 @@ func (h *Hub) follow(c *gin.Context, scope feedScope, next uint64) {
 			}
 			c.Writer.Flush()
 		case <-check.C:
-			p, err := h.verify(token)
+			p, err := h.identify(c.Request)
 			if err != nil || !scope.allowed(p) {
 				return // the reader comes back with a new token and its Last-Event-ID
 			}

@@ -38,7 +38,7 @@ func openAdminHub(t *testing.T) *adminHub {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.auth.Close)
-	h.verify = h.auth.Verify
+	h.verify, h.session = h.auth.Verify, h.auth.VerifySession
 	first, _, err := h.registry.Bootstrap(t.Context())
 	if err != nil {
 		t.Fatal(err)

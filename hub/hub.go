@@ -62,6 +62,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 	}
 	h := &Hub{larges: make(chan struct{}, largeSlots), books: make(chan struct{}, workbooksAtOnce), marking: make(chan struct{}, 1)}
 	h.shell = newShell(&cfg, func(token string) (*auth.Principal, error) { return h.auth.Verify(token) })
+	h.session = func(token string) (*auth.Principal, error) { return h.auth.VerifySession(token) }
 	for _, open := range []func(context.Context) error{
 		h.openData, h.bind, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openRollups, h.watchQuality, h.openHandler, h.fillLists,
 	} {
