@@ -405,7 +405,7 @@ func TestASheetTooLargeIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	if err := sheet.Row([]Cell{{Text: strings.Repeat("长", maxCellUnits+1)}}); !errors.As(err, &refused) || !strings.Contains(refused.Message, "第 1 行 a 列") {
 		t.Errorf("%v", err)
 	}
-	sheet.bytes = maxSheetBytes
+	sheet.book.bytes = maxSheetBytes
 	if err := sheet.Row([]Cell{{Text: "x"}}); !errors.As(err, &refused) {
 		t.Errorf("%v", err)
 	}
