@@ -20,8 +20,6 @@ type mapCount struct{ features, positions int }
 // mapFault is one thing that is wrong: where, and in both languages what to do.
 type mapFault struct{ at, zh, en string }
 
-func (f *mapFault) Error() string { return f.en }
-
 var regionCode = regexp.MustCompile(`^[0-9]{6}$`)
 
 // members is a JSON object whose members are told apart by their exact names, which
