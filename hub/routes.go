@@ -99,7 +99,7 @@ func (h *Hub) routes() []route {
 	var table []route
 	for _, part := range [][]route{
 		h.pushRoutes(), h.readRoutes(), h.queryRoutes(), h.qualityRoutes(), h.tokenRoutes(), h.sessionRoutes(),
-		h.agencyRoutes(), h.clientRoutes(), h.userRoutes(), h.contractRoutes(), h.auditRoutes(), h.heldRoutes(), h.mapRoutes(), h.serviceRoutes(), h.pageRoutes(),
+		h.agencyRoutes(), h.clientRoutes(), h.userRoutes(), h.partyRoutes(), h.contractRoutes(), h.auditRoutes(), h.heldRoutes(), h.mapRoutes(), h.serviceRoutes(), h.pageRoutes(),
 	} {
 		table = append(table, part...)
 	}

@@ -146,21 +146,31 @@ export { forgetWall }
 export const views = shallowRef<View[]>([])
 export const metrics = shallowRef<Map<string, Metric>>(new Map())
 export const datasets = shallowRef<Map<string, Dataset>>(new Map())
-export const agencies = shallowRef<Map<string, string>>(new Map())
+export interface Party {
+  id: string
+  name: string
+  side: string
+  regions: string[]
+}
+export const agencies = shallowRef<Map<string, Party>>(new Map())
+const regions = shallowRef<Map<string, { zh: string; en: string }>>(new Map())
 /** When the hub first received anything: how far back "as it was known" can go. */
 export const firstReceived = ref<string | null>(null)
 export const catalogProblem = shallowRef<Problem | null>(null)
 
 export async function loadCatalog(): Promise<void> {
   try {
-    const [v, m, d] = await Promise.all([
-      get<{ views: View[]; first_received_at?: string; agencies?: { id: string; name: string }[] }>('/v1/views'),
+    const [v, m, d, p, r] = await Promise.all([
+      get<{ views: View[] }>('/v1/views'),
       get<{ metrics: Metric[] }>('/v1/metrics'),
       get<{ datasets: Dataset[] }>('/v1/datasets'),
+      get<{ agencies: Party[]; first_received_at?: string }>('/v1/parties'),
+      can.read('region') ? get<{ records: Record<string, string>[] }>('/v1/datasets/region/records?limit=1000') : { records: [] },
     ])
     views.value = [...v.views].sort((a, b) => a.order - b.order)
-    firstReceived.value = v.first_received_at ?? null
-    agencies.value = new Map((v.agencies ?? []).map((a) => [a.id, a.name]))
+    firstReceived.value = p.first_received_at ?? null
+    agencies.value = new Map(p.agencies.map((a) => [a.id, a]))
+    regions.value = new Map(r.records.map((x) => [x.region ?? '', { zh: x.name ?? '', en: x.name_en ?? '' }]))
     metrics.value = new Map(m.metrics.map((x) => [x.name, x]))
     datasets.value = new Map(d.datasets.map((x) => [x.id, x]))
     catalogProblem.value = null
@@ -170,7 +180,13 @@ export async function loadCatalog(): Promise<void> {
 }
 
 export function agencyName(id: string): string {
-  return agencies.value.get(id) ?? id
+  return agencies.value.get(id)?.name ?? id
+}
+
+/** A region's name as the list has it; the code itself where it has none. */
+export function regionName(code: string): string {
+  const r = regions.value.get(code)
+  return (lang.value === 'en' ? r?.en || r?.zh : r?.zh) || code
 }
 
 export const language = computed({
