@@ -1,5 +1,5 @@
 import { english } from './i18n'
-import { agencyName, regionName } from './store'
+import { agencyName, regionName } from './names'
 import type { CellValue, Column } from './types'
 
 // How figures are written: 万 and 亿 where a Chinese reader expects them, with the exact

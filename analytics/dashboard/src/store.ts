@@ -2,6 +2,7 @@ import { computed, ref, shallowRef } from 'vue'
 import { type Address, decode, emptyAddress, encode } from './address'
 import { get, problemFrom, send, useBearer, whenSignedOut, whoAmI } from './api'
 import { lang } from './i18n'
+import { agencies, type Party, regions } from './names'
 import type { Dataset, Metric, Problem, Session, View } from './types'
 import { forgetWall, makeWall, wallKey, wallToken } from './wallkey'
 
@@ -140,20 +141,13 @@ export async function registerWall(): Promise<void> {
 }
 
 export { forgetWall }
+export { agencies, agencyName, type Party, regionName } from './names'
 
 // --- what there is ---------------------------------------------------------
 
 export const views = shallowRef<View[]>([])
 export const metrics = shallowRef<Map<string, Metric>>(new Map())
 export const datasets = shallowRef<Map<string, Dataset>>(new Map())
-export interface Party {
-  id: string
-  name: string
-  side: string
-  regions: string[]
-}
-export const agencies = shallowRef<Map<string, Party>>(new Map())
-const regions = shallowRef<Map<string, { zh: string; en: string }>>(new Map())
 /** When the hub first received anything: how far back "as it was known" can go. */
 export const firstReceived = ref<string | null>(null)
 export const catalogProblem = shallowRef<Problem | null>(null)
@@ -177,16 +171,6 @@ export async function loadCatalog(): Promise<void> {
   } catch (e) {
     catalogProblem.value = problemFrom(e)
   }
-}
-
-export function agencyName(id: string): string {
-  return agencies.value.get(id)?.name ?? id
-}
-
-/** A region's name as the list has it; the code itself where it has none. */
-export function regionName(code: string): string {
-  const r = regions.value.get(code)
-  return (lang.value === 'en' ? r?.en || r?.zh : r?.zh) || code
 }
 
 export const language = computed({
