@@ -373,9 +373,8 @@ func (v *house) user(id, role, clearance string) {
 // A steward pushes on the page, what each may see follows from the clearance, a
 // stream ends with the session, and sessions outlive the hub.
 func TestAPersonWorksOnThePage(t *testing.T) {
-	dir, address := t.TempDir(), ""
+	dir := t.TempDir()
 	v := openHouse(t, dir, nil)
-	address = v.hub.server.addr()
 	v.client("dazu", "500111")
 	v.user("dazu.steward", registry.RoleSteward, "sensitive")
 	v.user("dazu.viewer", registry.RoleViewer, "")
@@ -418,7 +417,7 @@ func TestAPersonWorksOnThePage(t *testing.T) {
 	}
 	v.stop()
 
-	v = openHouse(t, dir, func(c *Config) { c.Listen = address })
+	v = openHouse(t, dir, nil)
 	steward.house, viewer.house = v, v
 	if text := steward.text(200, http.MethodGet, "/v1/session", "", ""); !strings.Contains(text, `"user":"dazu.steward"`) {
 		t.Errorf("after a restart: %s", text)
