@@ -15,7 +15,7 @@ var (
 		"id": "dazu.lin", "agency": "dazu-wlj", "name": "林", "role": "steward", "clearance": "internal", "disabled": false, "must_change": true,
 		"created_at": "2026-01-05T01:00:00Z", "updated_at": "2026-01-05T01:00:00Z", "revision": 14,
 	}
-	exampleUserPassword = map[string]any{"user": exampleUser, "password": "k3v7a-2nqxy-mz4wp-t6hcd"}
+	exampleUserPassword = map[string]any{"user": exampleUser, "password": "…"}
 
 	paramUser = param{name: "id", in: "path", schema: text1, example: "dazu.lin", zh: "用户编号", en: "the user's id"}
 )

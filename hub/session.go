@@ -169,7 +169,7 @@ func (h *Hub) changePassword(c *gin.Context) {
 
 // setSession sets the cookie, or takes it away.
 func (h *Hub) setSession(c *gin.Context, token string, life time.Duration) {
-	http.SetCookie(c.Writer, &http.Cookie{
+	http.SetCookie(c.Writer, &http.Cookie{ //nolint:gosec // not Secure where the hub itself speaks plain HTTP, on loopback
 		Name: sessionCookie, Value: token, Path: "/", MaxAge: int(life / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: h.secure,
 	})

@@ -113,7 +113,9 @@ func TestWhatEndsASession(t *testing.T) {
 	}
 	by := w.operator
 	f("out", func(_, token string) error { return w.LogOut(t.Context(), token) }, false)
-	f("outs", func(_, token string) error { return errors.Join(w.LogOut(t.Context(), token), w.LogOut(t.Context(), token)) }, false)
+	f("outs", func(_, token string) error {
+		return errors.Join(w.LogOut(t.Context(), token), w.LogOut(t.Context(), token))
+	}, false)
 	f("ended", func(id, _ string) error { _, err := w.reg.EndSessions(t.Context(), by, id); return err }, true)
 	f("reset", func(id, _ string) error {
 		_, _, err := w.reg.ResetPassword(t.Context(), by, id, registry.PasswordSpec{})
