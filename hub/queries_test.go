@@ -109,6 +109,7 @@ func TestABatchOfQueriesIsAnsweredFromOnePosition(t *testing.T) {
 
 	// As of an earlier moment, all together or one by itself.
 	second := c.push(http.StatusOK, "tourism_flow", "?wait=visible", "", day(anyueSpot, 1, 99))
+	v.followed(second.Sequence)
 	got, _ = c.batch(http.StatusOK, "", fmt.Sprintf(batchOfFive, `,"as_of":"`+first.ReceivedAt.Format(time.RFC3339Nano)+`"`))
 	if a := got.Answers[0].Answer; fmt.Sprint(a.Rows[0][2]) != "10" || a.Watermark != first.Sequence || got.Answers[4].Answer.Watermark != first.Sequence {
 		t.Errorf("%+v", a)
@@ -116,6 +117,21 @@ func TestABatchOfQueriesIsAnsweredFromOnePosition(t *testing.T) {
 	got, _ = c.batch(http.StatusOK, "", `{"as_of":"`+first.ReceivedAt.Format(time.RFC3339Nano)+`","queries":[{"id":"a","query":{"metrics":["visitors"]}},{"id":"b","query":{"metrics":["visitors"],"as_of":"`+second.ReceivedAt.Format(time.RFC3339Nano)+`"}}]}`)
 	if fmt.Sprint(got.Answers[0].Answer.Rows, got.Answers[1].Answer.Rows) != "[[60]] [[149]]" {
 		t.Errorf("%v", got)
+	}
+}
+
+// followed waits until history, which as_of is answered from, has a submission too.
+func (v *house) followed(sequence uint64) {
+	v.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for v.hub.position().HistoryWatermark < sequence {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			v.t.Fatal("history does not follow")
+		}
 	}
 }
 
