@@ -32,7 +32,7 @@ type View struct {
 	// up to today (30d, 12m), whole ones with the running one; month, quarter or year (the
 	// running one); plan (the action plan's years); all.
 	Range     string   `yaml:"range" json:"range"`
-	Grains    []Grain  `yaml:"grains" json:"grains"` // offered; the first is the view's own
+	Grains    []Grain  `yaml:"grains" json:"grains"` // offered, the first is the view's own; none where there is no time
 	Compare   string   `yaml:"compare" json:"compare"`
 	Filters   []string `yaml:"filters" json:"filters"` // dimensions offered to filter by
 	Panels    []Panel  `yaml:"panels" json:"panels"`
@@ -285,7 +285,11 @@ func (a *Analytics) filters(v *View, p *Panel, name string) bool {
 	if p.Records != nil {
 		return slices.Contains(p.Records.Fields, name)
 	}
-	q := p.query(v, v.Grains[0], checkedOn)
+	grain := GrainNone
+	if len(v.Grains) > 0 {
+		grain = v.Grains[0]
+	}
+	q := p.query(v, grain, checkedOn)
 	q.Filters = append(slices.Clone(q.Filters), Filter{Dimension: name, Op: "not_null"})
 	_, err := a.plan(q, &checker)
 	return err == nil

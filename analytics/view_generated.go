@@ -41,7 +41,6 @@ func (a *Analytics) generatedView(contracts catalogue, c *schemas.Contract, orde
 		}
 	}
 	dimensions := dimensionsOf(contracts, c)
-	v.Filters = filterable(c, dimensions)
 	if len(simple) > 0 {
 		v.Panels = append(v.Panels, Panel{ID: "figures", Title: "合计", TitleEN: "Figures", Chart: "kpi", Span: 12, Metrics: metricNames(simple, mostFigures)})
 	}
@@ -59,6 +58,9 @@ func (a *Analytics) generatedView(contracts catalogue, c *schemas.Contract, orde
 		v.Panels = append(v.Panels, p)
 	}
 	v.fill()
+	v.Filters = slices.DeleteFunc(filterable(c, dimensions), func(name string) bool {
+		return !slices.ContainsFunc(v.Panels, func(p Panel) bool { return a.filters(&v, &p, name) })
+	})
 	return v
 }
 
