@@ -23,7 +23,7 @@ export function go(change: Partial<Record<keyof Address, unknown>>, how: 'push' 
 
 /** Another view keeps the reader's range, filters and as-of where it can: nothing is lost between boards. */
 export function goView(view: string, change: Partial<Record<keyof Address, unknown>> = {}): void {
-  go({ view, grain: undefined, sort: [], metrics: [], dims: [], chart: undefined, id: undefined, panel: undefined, ...change })
+  go({ view, grain: undefined, sort: [], metrics: [], dims: [], chart: undefined, limit: undefined, id: undefined, panel: undefined, ...change })
   window.scrollTo({ top: 0 })
 }
 
