@@ -28,10 +28,14 @@ type dimension struct {
 	source               string // the property, lineage column or "time" that decides its value
 	instant              bool   // finer than a day
 	key                  bool   // source is in the key, so its value never changes with a revision
-	// property whose classification applies; nil for lineage and time.
+	// property whose classification applies; nil for lineage.
 	property *schemas.Property
-	dataset  string
-	values   map[Value]Value // other spellings of values, for filters
+	// told says that the dimension's values are the property's own, so that its labels apply;
+	// codes is the reference list that they are of.
+	told    bool
+	codes   string
+	dataset string
+	values  map[Value]Value // other spellings of values, for filters
 	// expression resolves the dimension in the scope of the records.
 	expression func(s *rowScope) (string, error)
 }
@@ -73,6 +77,19 @@ func dimensionsOf(contracts catalogue, c *schemas.Contract) []*dimension {
 		name: "agency", label: "报送机构", labelEN: "Agency", kind: typeString, source: "_agency", dataset: c.ID,
 		expression: func(s *rowScope) (string, error) { return s.column("_agency") },
 	})
+	if c.ID != bookingID { // whose parts are of a figure and of a rule, each pushed by itself
+		add(&dimension{
+			name: "submission", label: "提交", labelEN: "Submission", kind: typeString, source: "_submission", dataset: c.ID,
+			expression: func(s *rowScope) (string, error) {
+				for _, column := range []string{"_version", "_submission"} {
+					if _, err := s.column(column); err != nil {
+						return "", err
+					}
+				}
+				return submissionText, nil
+			},
+		})
+	}
 	if c.Time >= 0 {
 		for _, part := range calendarParts {
 			if part.instant && c.Properties[c.Time].Type != schemas.TypeTimestamp || part.days && c.Properties[c.Time].Type == schemas.TypeString {
@@ -90,15 +107,17 @@ func groups(c *schemas.Contract, i int) bool {
 	return p.KeyPosition > 0 || i == c.Region || p.CodeList != "" || len(p.Enum) > 0 || p.LowCardinality || p.Type == schemas.TypeBoolean
 }
 
-// describes reports whether a list's property says what a code is, such as its name.
+// describes reports whether a list's property says what a code is, such as its name and the
+// unit that it is counted in.
 func describes(list *schemas.Contract, i int) bool {
 	p := &list.Properties[i]
-	return p.KeyPosition == 0 && i != list.Region && p.Type == schemas.TypeString && (strings.HasPrefix(p.Name, "name") || len(p.Enum) > 0 || p.LowCardinality)
+	return p.KeyPosition == 0 && i != list.Region && p.Type == schemas.TypeString && (strings.HasPrefix(p.Name, "name") || strings.HasPrefix(p.Name, "unit") || len(p.Enum) > 0 || p.LowCardinality)
 }
 
 func propertyDimension(c *schemas.Contract, p *schemas.Property) *dimension {
 	return &dimension{
 		name: p.Name, label: p.Label, labelEN: p.LabelEN, kind: kindOf(p), scale: p.Scale, source: p.Name, key: p.KeyPosition > 0, property: p, dataset: c.ID,
+		told: true, codes: c.CodesOf(p),
 		expression: func(s *rowScope) (string, error) { return s.column(p.Name) },
 	}
 }
@@ -122,7 +141,7 @@ func listDimension(c *schemas.Contract, p *schemas.Property, list *schemas.Contr
 	stem := strings.TrimSuffix(strings.TrimSuffix(p.Name, "_id"), "_code")
 	return &dimension{
 		name: stem + "_" + attribute.Name, label: attribute.Label, labelEN: attribute.LabelEN, kind: typeString, source: p.Name,
-		property: attribute, dataset: list.ID,
+		property: attribute, dataset: list.ID, told: true, codes: list.CodesOf(attribute),
 		expression: func(s *rowScope) (string, error) { return s.attribute(list.ID, p.Name, attribute.Name) },
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zida-hub/zida/schemas"
 )
 
 // Column describes a column of an answer.
@@ -18,8 +20,17 @@ type Column struct {
 	Masked bool `json:"masked,omitempty"`
 
 	Precision  int    `json:"-"` // digits of a decimal, Scale of them behind the point
-	Scale      int    `json:"-"`
-	Definition string `json:"-"` // what is counted, in the reader's language
+	Scale      int    `json:"scale,omitempty"`
+	Definition string `json:"definition,omitempty"` // what is counted, in the reader's language
+
+	// What values stand for, of a dimension or a record's property: labels in the reader's
+	// language by value, and the reference list whose entries name the values.
+	Labels   map[string]string `json:"labels,omitempty"`
+	CodeList string            `json:"code_list,omitempty"`
+
+	// Dataset and Classification are those of a metric, or of a record's property.
+	Dataset        string `json:"dataset,omitempty"`
+	Classification string `json:"classification,omitempty"`
 }
 
 // heading is a column as people call it: label and unit.
@@ -35,6 +46,23 @@ func (c *Column) heading(english bool) string {
 		return label + " (" + c.Unit + ")"
 	}
 	return label + "（" + c.Unit + "）"
+}
+
+// tell says what the column's values stand for, besides what is said already: where one
+// column is of several datasets, the first that has a label for a value gives it.
+func (c *Column) tell(p *schemas.Property, codes string, reader *Reader) {
+	if c.CodeList == "" {
+		c.CodeList = codes
+	}
+	if c.Labels == nil && len(p.ValueLabels) > 0 {
+		c.Labels = make(map[string]string, len(p.ValueLabels))
+	}
+	for i := range p.ValueLabels {
+		l := &p.ValueLabels[i]
+		if c.Labels[l.Value] == "" {
+			c.Labels[l.Value] = reader.either(l.Label, l.LabelEN)
+		}
+	}
 }
 
 // Head is what an answer is before its rows: its columns, and the question, for the
@@ -118,14 +146,6 @@ func (h *Head) about(tail Tail, now time.Time) []Note {
 
 // metadata is the same for programs.
 func (h *Head) metadata(tail Tail, now time.Time) (map[string]string, error) {
-	type column struct {
-		Column
-		Definition string `json:"definition,omitempty"`
-	}
-	columns := make([]column, len(h.Columns))
-	for i := range h.Columns {
-		columns[i] = column{h.Columns[i], h.Columns[i].Definition}
-	}
 	filters := h.Filters
 	if filters == nil {
 		filters = []Filter{}
@@ -140,7 +160,7 @@ func (h *Head) metadata(tail Tail, now time.Time) (map[string]string, error) {
 	if len(h.Metrics) > 0 {
 		all["metrics"] = strings.Join(h.Metrics, ",")
 	}
-	for name, value := range map[string]any{"request": h.Request, "filters": filters, "columns": columns} {
+	for name, value := range map[string]any{"request": h.Request, "filters": filters, "columns": h.Columns} {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return nil, err
