@@ -12,7 +12,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS := -trimpath -tags=nomsgpack $(GOFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup need build engine demo run test test-race lint fuzz bench plan vuln clean
+.PHONY: help setup need page build engine demo run test test-page test-ui lint fuzz bench plan vuln clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,7 +24,24 @@ need: # name what is missing on this machine, with the line that installs it
 need-cc:
 	@command -v $${CC:-cc} >/dev/null || { echo "a C compiler is missing (the race detector needs one): apt-get install gcc libc6-dev" >&2; exit 1; }
 
-build: ## build bin/zida
+# The page is built by npm from what its lock file pins, and embedded into the binary.
+UI      := analytics/dashboard
+PAGE    := $(UI)/dist/index.html
+UI_SRC  := $(shell find $(UI)/src -type f) $(UI)/index.html $(UI)/vite.config.ts $(UI)/tsconfig.json
+MODULES := $(UI)/node_modules/.package-lock.json
+
+$(MODULES): $(UI)/package-lock.json $(UI)/package.json
+	@command -v npm >/dev/null || { echo "npm is missing: apt-get install nodejs npm   (or build without the page: go build -tags no_ui)" >&2; exit 1; }
+	npm --prefix $(UI) ci --no-audit --no-fund
+	@touch $@
+
+$(PAGE): $(MODULES) $(UI_SRC)
+	rm -rf $(UI)/dist/page $(PAGE)
+	npm --prefix $(UI) run --silent build
+
+page: $(PAGE) ## build the page that the binary embeds
+
+build: $(PAGE) ## build bin/zida
 	@command -v $(GO) >/dev/null || { echo "Go is missing: install Go 1.26 from https://go.dev/dl/" >&2; exit 1; }
 	$(GO) build -o $(BIN) .
 
@@ -39,10 +56,23 @@ demo: setup ## build, fetch, and serve generated data of both sides
 run: setup ## serve on ./data
 	$(BIN) serve --data ./data
 
-test: need need-cc setup ## all tests
+need-browser:
+	@command -v $(BROWSER) >/dev/null || { echo "a browser is missing (the page's tests need one): apt-get install chromium fonts-wqy-microhei" >&2; exit 1; }
+
+BROWSER ?= chromium
+# The page's tests drive the shipped program's demo with a real browser.
+test-page: need need-browser setup ## the page: unit tests, and a pairwise set of its views in a real browser
+	npm --prefix $(UI) run --silent unit
+	BROWSER=$(BROWSER) node --test $(UI)/test/browser/*.test.mjs
+
+test-ui: need need-browser setup ## the page: every view in every language, theme and size
+	ZIDA_UI=all BROWSER=$(BROWSER) node --test $(UI)/test/browser/*.test.mjs
+
+test: need need-cc need-browser setup ## all tests
 	$(GO) vet ./...
 	$(GO) test -timeout 12m ./...
 	CGO_ENABLED=1 $(GO) test -race -timeout 10m ./schemas/... ./hub/journal/... ./hub/auth/... ./hub/registry/...
+	$(MAKE) test-page
 
 $(LINT):
 	@mkdir -p $(CACHE)
@@ -67,4 +97,4 @@ vuln: ## known vulnerabilities of the dependencies (needs vuln.go.dev)
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@$(VULN_VER) ./...
 
 clean: ## remove build output
-	rm -rf bin build
+	rm -rf bin build $(UI)/dist/page $(PAGE) $(UI)/node_modules

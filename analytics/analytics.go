@@ -19,6 +19,7 @@ type Analytics struct {
 	store     *engine.Store
 	contracts func() []*schemas.Contract
 	layer     *layer
+	views     []*View // declared, in their order
 	tables    tables
 	long      chan struct{} // a slot for each long answer under way
 }
@@ -26,7 +27,7 @@ type Analytics struct {
 // longAnswers is how many may be under way: half of the reader's connections.
 const longAnswers = 4
 
-// New loads the metric layer. contracts returns the newest version of every dataset's
+// New loads the metric layer and the views. contracts returns the newest version of every dataset's
 // contract; it is asked at each query, so a contract may be added while the hub runs.
 func New(store *engine.Store, contracts func() []*schemas.Contract) (*Analytics, error) {
 	metrics, err := loadLayer()
@@ -38,6 +39,12 @@ func New(store *engine.Store, contracts func() []*schemas.Contract) (*Analytics,
 	if err := a.layer.check(a.catalogue()); err != nil {
 		return nil, err
 	}
+	if a.views, err = loadViews(); err != nil {
+		return nil, err
+	}
+	if err := a.checkViews(); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 
@@ -46,6 +53,9 @@ type Position struct {
 	Watermark        uint64 // every row of every submission up to it is in the current tables
 	HistoryWatermark uint64 // the same of the history tables; never above Watermark
 	Rolled           uint64 // the same of the rollups; 0: they are not kept
+	// Moment is now to those who ask; zero: whenever each question is put. Questions that
+	// belong together are given one.
+	Moment time.Time
 }
 
 // Reader is the one who asks.

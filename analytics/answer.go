@@ -95,7 +95,11 @@ func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, posi
 // by then, and of all before, as far as history has followed.
 func (a *Analytics) snapshot(ctx context.Context, asOf string, position Position) (snapshot, Tail, error) {
 	if asOf == "" {
-		now := time.Now().In(shanghai).Truncate(time.Second)
+		now := position.Moment
+		if now.IsZero() {
+			now = time.Now()
+		}
+		now = now.In(shanghai).Truncate(time.Second)
 		return snapshot{moment: now, rolled: position.Rolled, complete: position.Rolled >= position.Watermark}, Tail{AsOf: now, Watermark: position.Watermark}, nil
 	}
 	t, ok := parseTime(asOf)

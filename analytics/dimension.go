@@ -73,6 +73,19 @@ func dimensionsOf(contracts catalogue, c *schemas.Contract) []*dimension {
 		name: "agency", label: "报送机构", labelEN: "Agency", kind: typeString, source: "_agency", dataset: c.ID,
 		expression: func(s *rowScope) (string, error) { return s.column("_agency") },
 	})
+	if c.ID != bookingID { // whose parts are of a figure and of a rule, each pushed by itself
+		add(&dimension{
+			name: "submission", label: "提交", labelEN: "Submission", kind: typeString, source: "_submission", dataset: c.ID,
+			expression: func(s *rowScope) (string, error) {
+				for _, column := range []string{"_version", "_submission"} {
+					if _, err := s.column(column); err != nil {
+						return "", err
+					}
+				}
+				return submissionText, nil
+			},
+		})
+	}
 	if c.Time >= 0 {
 		for _, part := range calendarParts {
 			if part.instant && c.Properties[c.Time].Type != schemas.TypeTimestamp || part.days && c.Properties[c.Time].Type == schemas.TypeString {
@@ -90,10 +103,11 @@ func groups(c *schemas.Contract, i int) bool {
 	return p.KeyPosition > 0 || i == c.Region || p.CodeList != "" || len(p.Enum) > 0 || p.LowCardinality || p.Type == schemas.TypeBoolean
 }
 
-// describes reports whether a list's property says what a code is, such as its name.
+// describes reports whether a list's property says what a code is, such as its name and the
+// unit that it is counted in.
 func describes(list *schemas.Contract, i int) bool {
 	p := &list.Properties[i]
-	return p.KeyPosition == 0 && i != list.Region && p.Type == schemas.TypeString && (strings.HasPrefix(p.Name, "name") || len(p.Enum) > 0 || p.LowCardinality)
+	return p.KeyPosition == 0 && i != list.Region && p.Type == schemas.TypeString && (strings.HasPrefix(p.Name, "name") || strings.HasPrefix(p.Name, "unit") || len(p.Enum) > 0 || p.LowCardinality)
 }
 
 func propertyDimension(c *schemas.Contract, p *schemas.Property) *dimension {

@@ -64,6 +64,8 @@ type Encoding struct {
 	Unmarked bool
 	// Labels puts labels and units into the heading of CSV, in the place of names.
 	Labels bool
+	// Notes ends CSV with what is to be known of its rows, below an empty line.
+	Notes bool
 	// TempDir is where workbooks are put together.
 	TempDir string
 }
@@ -107,7 +109,7 @@ func (o *output) emit() error {
 	return err
 }
 
-// jsonEncoder writes the answer to a query.
+// jsonEncoder writes an answer as columns and rows.
 type jsonEncoder struct{ output }
 
 func (e *jsonEncoder) Begin(head Head) error {
@@ -141,7 +143,7 @@ func (e *jsonEncoder) End(tail Tail) error {
 		return err
 	}
 	truncated := ""
-	if tail.Truncated {
+	if tail.Truncated || tail.NextCursor != "" {
 		truncated = `,"truncated":true`
 	}
 	fmt.Fprintf(e.w, `],"as_of":%q,"watermark":%d,"stats":%s%s}`+"\n", tail.AsOf.In(shanghai).Format(time.RFC3339Nano), tail.Watermark, stats, truncated)

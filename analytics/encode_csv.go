@@ -1,16 +1,19 @@
 package analytics
 
+import "time"
+
 // csvEncoder writes RFC 4180 with a heading.
 type csvEncoder struct {
 	output
 	encoding Encoding
+	head     Head
 }
 
 // byteOrderMark is U+FEFF in UTF-8.
 const byteOrderMark = "\xEF\xBB\xBF"
 
 func (e *csvEncoder) Begin(head Head) error {
-	e.columns = head.Columns
+	e.columns, e.head = head.Columns, head
 	if !e.encoding.Unmarked {
 		e.line = append(e.line, byteOrderMark...)
 	}
@@ -47,7 +50,30 @@ func (e *csvEncoder) Row(cells []Cell) error {
 	return e.emit()
 }
 
-func (e *csvEncoder) End(Tail) error { return e.w.Flush() }
+func (e *csvEncoder) End(tail Tail) error {
+	if e.encoding.Notes {
+		e.line = append(e.line, "\r\n"...)
+		for _, note := range e.head.about(tail, time.Now()) {
+			e.note(note.Label, note.Value)
+		}
+		for i := range e.columns {
+			if c := &e.columns[i]; c.Definition != "" {
+				e.note(c.heading(e.head.Reader.English), c.Definition)
+			}
+		}
+		if err := e.emit(); err != nil {
+			return err
+		}
+	}
+	return e.w.Flush()
+}
+
+// note writes a row that a program can tell from the others by its first cell.
+func (e *csvEncoder) note(label, value string) {
+	e.line = append(e.line, notesSheet+","...)
+	e.line = append(appendCSV(e.line, label), ',')
+	e.line = append(appendCSV(e.line, value), "\r\n"...)
+}
 
 // appendCSV writes a text. One that a spreadsheet would take for a formula is given an
 // apostrophe in front, which spreadsheets show as text.

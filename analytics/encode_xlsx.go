@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,31 +22,204 @@ import (
 // What a workbook has room for.
 const (
 	maxSheetRows  = 1_048_575 // below the heading: a sheet has 2²⁰ rows
-	maxSheetBytes = 1 << 30   // of the sheet before compression, which lies on the disk meanwhile
+	maxSheetBytes = 1 << 30   // of all sheets before compression, which lie on the disk meanwhile
 	maxCellUnits  = 32_767    // UTF-16 units in a cell
 	maxDigits     = 15        // that a spreadsheet's number keeps
 
 	maxSheetNumber = 9.99999999999999e307
 )
 
-// xlsxEncoder writes a workbook of two sheets, the rows and what is to be known of them.
-// A workbook is complete at its end only: it is put together in a folder of its own
-// under tempDir and sent when it is whole, so that whatever goes wrong goes wrong before.
+// Workbook is an .xlsx of several answers, a sheet each, and of a last sheet that says what
+// is to be known of them. It is complete at its end only: it is put together in a folder
+// of its own under the one given and sent when it is whole, so that whatever goes wrong
+// goes wrong before.
+type Workbook struct {
+	w     io.Writer
+	dir   string
+	file  *excelize.File
+	bold  int // the style of headings
+	text  int // of texts
+	fine  int // of instants with milliseconds
+	names []string
+	notes []sheetNotes
+	bytes int
+}
+
+// sheetNotes is what the last sheet says of another.
+type sheetNotes struct {
+	sheet   string
+	about   []Note
+	columns []Column
+	english bool
+}
+
+// NewWorkbook begins one that Send will write to w.
+func NewWorkbook(w io.Writer, tempDir string) (*Workbook, error) {
+	b := &Workbook{w: w, names: []string{notesSheet, "History"}} // the second is Excel's own
+	var err error
+	if b.dir, err = os.MkdirTemp(tempDir, "xlsx-"); err != nil {
+		return nil, fmt.Errorf("workbook: %w", err)
+	}
+	b.file = excelize.NewFile(excelize.Options{TmpDir: b.dir})
+	if err := b.makeStyles(); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	return b, nil
+}
+
+func (b *Workbook) makeStyles() error {
+	var err error
+	if b.bold, err = b.file.NewStyle(&excelize.Style{
+		Font: &excelize.Font{Bold: true}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"DDEBF7"}},
+		Alignment: &excelize.Alignment{Vertical: "center", WrapText: true},
+	}); err != nil {
+		return err
+	}
+	if b.text, err = b.number("@"); err != nil { // stays text when somebody edits the cell
+		return err
+	}
+	b.fine, err = b.number("yyyy-mm-dd hh:mm:ss.000")
+	return err
+}
+
+func (b *Workbook) number(format string) (int, error) {
+	return b.file.NewStyle(&excelize.Style{CustomNumFmt: &format})
+}
+
+// Sheet is where the next answer goes. The sheet is there once its rows begin, so that
+// a question that is refused before leaves none behind.
+func (b *Workbook) Sheet(title string) *SheetEncoder { return &SheetEncoder{book: b, title: title} }
+
+// Refused adds a sheet that says why there is no answer.
+func (b *Workbook) Refused(title string, reader Reader, reasons ...string) error {
+	name, sheet, err := b.add(title)
+	if err != nil {
+		return err
+	}
+	if err := sheet.SetColWidth(1, 1, 100); err != nil {
+		return err
+	}
+	for i, reason := range reasons {
+		if err := sheet.SetRow("A"+strconv.Itoa(i+1), []any{excelize.Cell{StyleID: b.text, Value: cutCell(reason)}}); err != nil {
+			return err
+		}
+	}
+	var h Head
+	h.Reader = reader
+	h.note("未给出", "Not given", strings.Join(reasons, "\n"))
+	h.note("导出者", "Exported by", reader.Name)
+	h.note("导出时间", "Exported at", instantText(time.Now()))
+	b.notes = append(b.notes, sheetNotes{sheet: name, about: h.Notes, english: reader.English})
+	return sheet.Flush()
+}
+
+// add makes a sheet under the title, or as much of it as a sheet's name may hold.
+func (b *Workbook) add(title string) (string, *excelize.StreamWriter, error) {
+	name := sheetName(title, b.names)
+	var err error
+	if b.file.SheetCount == 1 && len(b.notes) == 0 {
+		err = b.file.SetSheetName("Sheet1", name)
+	} else {
+		_, err = b.file.NewSheet(name)
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("workbook: %w", err)
+	}
+	b.names = append(b.names, name)
+	sheet, err := b.file.NewStreamWriter(name)
+	if err != nil {
+		return "", nil, fmt.Errorf("workbook: %w", err)
+	}
+	return name, sheet, nil
+}
+
+// maxSheetName is the most UTF-16 units of a sheet's name.
+const maxSheetName = 31
+
+// sheetName makes a title a name that Excel takes and that no other sheet has, in
+// whatever case.
+func sheetName(title string, taken []string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case strings.ContainsRune(`:\/?*[]`, r):
+			return '_'
+		case r < ' ' || r == 0x7f:
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(title, "_"))
+	name = strings.Trim(name, "' ")
+	if name == "" {
+		name = rowsSheet
+	}
+	for n := 1; ; n++ {
+		suffix := ""
+		if n > 1 {
+			suffix = " (" + strconv.Itoa(n) + ")"
+		}
+		whole := cutUnits(name, maxSheetName-len(suffix)) + suffix
+		if !slices.ContainsFunc(taken, func(other string) bool { return strings.EqualFold(other, whole) }) {
+			return whole
+		}
+	}
+}
+
+// cutUnits is the beginning of a text that has room in so many UTF-16 units.
+func cutUnits(text string, most int) string {
+	for i, r := range text {
+		if most -= utf16.RuneLen(r); most < 0 {
+			return strings.TrimRight(text[:i], "' ")
+		}
+	}
+	return text
+}
+
+// xlsxEncoder writes a workbook of one answer.
 type xlsxEncoder struct {
 	w       io.Writer
 	tempDir string
+	book    *Workbook
+	*SheetEncoder
+}
 
-	dir    string
+func (e *xlsxEncoder) Begin(head Head) error {
+	var err error
+	if e.book, err = NewWorkbook(e.w, e.tempDir); err != nil {
+		return err
+	}
+	e.SheetEncoder = e.book.Sheet(rowsSheet)
+	return e.SheetEncoder.Begin(head)
+}
+
+func (e *xlsxEncoder) End(tail Tail) error {
+	if err := e.SheetEncoder.End(tail); err != nil {
+		return err
+	}
+	return e.book.Send()
+}
+
+// Close removes what lies on the disk.
+func (e *xlsxEncoder) Close() error {
+	if e.book == nil {
+		return nil
+	}
+	return e.book.Close()
+}
+
+// SheetEncoder writes an answer's rows on a sheet, and notes what is to be said of them.
+type SheetEncoder struct {
+	book   *Workbook
+	title  string
+	name   string // of the sheet, once there is one
 	head   Head
-	file   *excelize.File
 	sheet  *excelize.StreamWriter
 	styles []sheetStyle // of the columns
-	text   int          // the style of texts
-	fine   int          // the style of instants with milliseconds
 	cells  []any
 	rows   int
-	bytes  int
 }
+
+// Begun reports whether the sheet is there.
+func (e *SheetEncoder) Begun() bool { return e.name != "" }
 
 // The sheets' names, the same in every language: programs look for them.
 const (
@@ -59,59 +233,31 @@ type sheetStyle struct {
 	width float64
 }
 
-func (e *xlsxEncoder) Begin(head Head) error {
+// Begin makes the sheet with its heading.
+func (e *SheetEncoder) Begin(head Head) error {
 	e.head = head
 	var err error
-	if e.dir, err = os.MkdirTemp(e.tempDir, "xlsx-"); err != nil {
-		return fmt.Errorf("workbook: %w", err)
-	}
-	e.file = excelize.NewFile(excelize.Options{TmpDir: e.dir})
-	if err = e.file.SetSheetName("Sheet1", rowsSheet); err != nil {
+	if e.name, e.sheet, err = e.book.add(e.title); err != nil {
 		return err
 	}
-	if _, err = e.file.NewSheet(notesSheet); err != nil {
+	if err := e.makeStyles(); err != nil {
 		return err
 	}
-	if err = e.makeStyles(); err != nil {
-		return err
-	}
-	if e.sheet, err = e.file.NewStreamWriter(rowsSheet); err != nil {
-		return err
-	}
-	if err = e.sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
+	if err := e.sheet.SetPanes(&excelize.Panes{Freeze: true, YSplit: 1, TopLeftCell: "A2", ActivePane: "bottomLeft"}); err != nil {
 		return err
 	}
 	e.cells = make([]any, len(head.Columns))
-	bold, err := e.heading()
-	if err != nil {
-		return err
-	}
 	for i := range head.Columns {
 		title := head.Columns[i].heading(head.Reader.English)
-		if err = e.sheet.SetColWidth(i+1, i+1, max(e.styles[i].width, min(2*float64(utf8.RuneCountInString(title))+2, 40))); err != nil {
+		if err := e.sheet.SetColWidth(i+1, i+1, max(e.styles[i].width, min(2*float64(utf8.RuneCountInString(title))+2, 40))); err != nil {
 			return err
 		}
-		e.cells[i] = excelize.Cell{StyleID: bold, Value: title}
+		e.cells[i] = excelize.Cell{StyleID: e.book.bold, Value: title}
 	}
 	return e.sheet.SetRow("A1", e.cells)
 }
 
-func (e *xlsxEncoder) heading() (int, error) {
-	return e.file.NewStyle(&excelize.Style{
-		Font: &excelize.Font{Bold: true}, Fill: excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{"DDEBF7"}},
-		Alignment: &excelize.Alignment{Vertical: "center", WrapText: true},
-	})
-}
-
-func (e *xlsxEncoder) makeStyles() error {
-	number := func(format string) (int, error) { return e.file.NewStyle(&excelize.Style{CustomNumFmt: &format}) }
-	var err error
-	if e.text, err = number("@"); err != nil { // stays text when somebody edits the cell
-		return err
-	}
-	if e.fine, err = number("yyyy-mm-dd hh:mm:ss.000"); err != nil {
-		return err
-	}
+func (e *SheetEncoder) makeStyles() error {
 	for i := range e.head.Columns {
 		c := &e.head.Columns[i]
 		format, width := "@", 16.0
@@ -127,7 +273,7 @@ func (e *xlsxEncoder) makeStyles() error {
 		case typeInstant:
 			format, width = "yyyy-mm-dd hh:mm:ss", 20
 		}
-		id, err := number(format)
+		id, err := e.book.number(format)
 		if err != nil {
 			return err
 		}
@@ -136,9 +282,10 @@ func (e *xlsxEncoder) makeStyles() error {
 	return nil
 }
 
-func (e *xlsxEncoder) Row(cells []Cell) error {
+// Row writes the cells.
+func (e *SheetEncoder) Row(cells []Cell) error {
 	if e.rows == maxSheetRows {
-		return e.tooManyRows()
+		return tooManyRows()
 	}
 	for i, cell := range cells {
 		e.cells[i] = nil
@@ -150,29 +297,29 @@ func (e *xlsxEncoder) Row(cells []Cell) error {
 			return err
 		}
 		e.cells[i] = excelize.Cell{StyleID: style, Value: value}
-		e.bytes += len(cell.Text) + 40 // the tags around it
+		e.book.bytes += len(cell.Text) + 40 // the tags around it
 	}
-	if e.bytes > maxSheetBytes {
-		return tooLarge(fmt.Sprintf("工作表超过 %d MiB", maxSheetBytes>>20), fmt.Sprintf("the sheet is larger than %d MiB", maxSheetBytes>>20))
+	if e.book.bytes > maxSheetBytes {
+		return tooLarge(fmt.Sprintf("工作簿超过 %d MiB", maxSheetBytes>>20), fmt.Sprintf("the workbook is larger than %d MiB", maxSheetBytes>>20))
 	}
 	e.rows++
 	return e.sheet.SetRow("A"+strconv.Itoa(e.rows+1), e.cells)
 }
 
 // value is a cell's value and style. What a spreadsheet would round or misread becomes text.
-func (e *xlsxEncoder) value(i int, text string) (any, int, error) {
+func (e *SheetEncoder) value(i int, text string) (any, int, error) {
 	style := e.styles[i].id
 	switch e.head.Columns[i].Type {
 	case typeInteger, typeDecimal:
 		if significant(text) > maxDigits {
-			return text, e.text, nil
+			return text, e.book.text, nil
 		}
 		f, err := strconv.ParseFloat(text, 64)
 		return f, style, err
 	case typeNumber:
 		f, err := strconv.ParseFloat(text, 64)
 		if math.Abs(f) > maxSheetNumber {
-			return text, e.text, err
+			return text, e.book.text, err
 		}
 		return f, style, err
 	case typeBoolean:
@@ -181,25 +328,25 @@ func (e *xlsxEncoder) value(i int, text string) (any, int, error) {
 	case typeDate:
 		t, err := time.Parse(time.DateOnly, text)
 		if err != nil || t.Before(firstSheetDay) {
-			return text, e.text, err
+			return text, e.book.text, err
 		}
 		return serial(t), style, nil
 	case typeInstant:
 		n, err := strconv.ParseInt(text, 10, 64)
 		t := time.UnixMilli(n).In(shanghai)
 		if err != nil || t.Before(firstSheetDay) {
-			return string(appendInstant(nil, text)), e.text, err
+			return string(appendInstant(nil, text)), e.book.text, err
 		}
 		if n%1000 != 0 {
-			style = e.fine
+			style = e.book.fine
 		}
 		return serial(t), style, nil
 	}
-	return text, e.text, e.fits(i, text)
+	return text, e.book.text, e.fits(i, text)
 }
 
 // fits refuses a text that a cell has no room for; excelize would cut it.
-func (e *xlsxEncoder) fits(i int, text string) error {
+func (e *SheetEncoder) fits(i int, text string) error {
 	if len(text) <= maxCellUnits || len(utf16.Encode([]rune(text))) <= maxCellUnits {
 		return nil
 	}
@@ -233,7 +380,7 @@ func serial(t time.Time) float64 {
 
 var sheetEpoch = time.Date(1899, 12, 30, 0, 0, 0, 0, time.UTC).UnixMilli()
 
-func (e *xlsxEncoder) tooManyRows() error {
+func tooManyRows() error {
 	return tooLarge(fmt.Sprintf("超过一张工作表的 %d 行", maxSheetRows), fmt.Sprintf("there are more than the %d rows of a worksheet", maxSheetRows))
 }
 
@@ -244,47 +391,55 @@ func tooLarge(zh, en string) error {
 	}
 }
 
-// End writes the notes, puts the workbook together and sends it.
-func (e *xlsxEncoder) End(tail Tail) error {
+// End puts the sheet away.
+func (e *SheetEncoder) End(tail Tail) error {
 	if err := e.sheet.Flush(); err != nil {
 		return fmt.Errorf("workbook: %w", err)
 	}
-	if err := e.writeNotes(tail); err != nil {
+	e.book.notes = append(e.book.notes, sheetNotes{e.name, e.head.about(tail, time.Now()), e.head.Columns, e.head.Reader.English})
+	return nil
+}
+
+// Close has nothing to give back; the workbook has.
+func (e *SheetEncoder) Close() error { return nil }
+
+// Send writes the notes, puts the workbook together and sends it.
+func (b *Workbook) Send() error {
+	if err := b.writeNotes(); err != nil {
 		return fmt.Errorf("workbook: %w", err)
 	}
-	book, err := os.Create(filepath.Join(e.dir, "book.xlsx"))
+	book, err := os.Create(filepath.Join(b.dir, "book.xlsx"))
 	if err != nil {
 		return fmt.Errorf("workbook: %w", err)
 	}
 	defer book.Close()
 	// excelize itself would put the whole book together in memory.
-	e.file.SetZipWriter(func(io.Writer) excelize.ZipWriter {
+	b.file.SetZipWriter(func(io.Writer) excelize.ZipWriter {
 		z := zip.NewWriter(book)
 		z.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestSpeed) })
 		return z
 	})
-	if err := e.file.Write(io.Discard); err != nil {
+	if err := b.file.Write(io.Discard); err != nil {
 		return fmt.Errorf("workbook: %w", err)
 	}
 	if _, err := book.Seek(0, io.SeekStart); err != nil {
 		return fmt.Errorf("workbook: %w", err)
 	}
-	_, err = io.Copy(e.w, book)
+	_, err = io.Copy(b.w, book)
 	return err
 }
 
-// writeNotes fills the second sheet: what is known of the answer, then its columns.
-func (e *xlsxEncoder) writeNotes(tail Tail) error {
-	sheet, err := e.file.NewStreamWriter(notesSheet)
+// writeNotes fills the last sheet: what is known of each answer, then its columns.
+func (b *Workbook) writeNotes() error {
+	if _, err := b.file.NewSheet(notesSheet); err != nil {
+		return err
+	}
+	sheet, err := b.file.NewStreamWriter(notesSheet)
 	if err != nil {
 		return err
 	}
 	wrapped := "@"
-	body, err := e.file.NewStyle(&excelize.Style{CustomNumFmt: &wrapped, Alignment: &excelize.Alignment{WrapText: true, Vertical: "top"}})
-	if err != nil {
-		return err
-	}
-	bold, err := e.heading()
+	body, err := b.file.NewStyle(&excelize.Style{CustomNumFmt: &wrapped, Alignment: &excelize.Alignment{WrapText: true, Vertical: "top"}})
 	if err != nil {
 		return err
 	}
@@ -302,27 +457,48 @@ func (e *xlsxEncoder) writeNotes(tail Tail) error {
 		}
 		return sheet.SetRow("A"+strconv.Itoa(n), cells)
 	}
-	for _, note := range e.head.about(tail, time.Now()) {
+	for i := range b.notes {
+		if err := b.notes[i].write(row, b.bold, body, len(b.notes) > 1); err != nil {
+			return err
+		}
+		n++
+	}
+	return sheet.Flush()
+}
+
+// write writes the notes row by row, under the sheet's name where there are several.
+func (s *sheetNotes) write(row func(style int, values ...string) error, bold, body int, several bool) error {
+	reader := Reader{English: s.english}
+	if several {
+		if err := row(bold, reader.either("工作表", "Sheet"), s.sheet); err != nil {
+			return err
+		}
+	}
+	for _, note := range s.about {
 		if err := row(body, note.Label, note.Value); err != nil {
 			return err
 		}
 	}
-	n++
-	english := e.head.Reader.English
+	if len(s.columns) == 0 {
+		return nil
+	}
+	if err := row(body); err != nil {
+		return err
+	}
 	titles := []string{"列", "名称", "单位", "类型", "说明"}
-	if english {
+	if s.english {
 		titles = []string{"Column", "Label", "Unit", "Type", "Definition"}
 	}
 	if err := row(bold, titles...); err != nil {
 		return err
 	}
-	for i := range e.head.Columns {
-		c := &e.head.Columns[i]
+	for i := range s.columns {
+		c := &s.columns[i]
 		if err := row(body, c.Name, c.Label, c.Unit, c.Type, c.Definition); err != nil {
 			return err
 		}
 	}
-	return sheet.Flush()
+	return nil
 }
 
 // cutCell shortens a note, such as a filter of a thousand values, to what a cell holds.
@@ -334,13 +510,6 @@ func cutCell(text string) string {
 }
 
 // Close removes what lies on the disk.
-func (e *xlsxEncoder) Close() error {
-	var err error
-	if e.file != nil {
-		err = e.file.Close()
-	}
-	if e.dir != "" {
-		err = errors.Join(err, os.RemoveAll(e.dir))
-	}
-	return err
+func (b *Workbook) Close() error {
+	return errors.Join(b.file.Close(), os.RemoveAll(b.dir))
 }

@@ -149,7 +149,7 @@ func (f *fixture) throughClickHouse(content []byte, columns []Column) [][]string
 }
 
 // fromSheet reads the data sheet as a person sees it, and turns that into what JSON has.
-func fromSheet(t testing.TB, book *excelize.File, want texts) [][]string {
+func fromSheet(t testing.TB, book *excelize.File, sheet string, want texts) [][]string {
 	t.Helper()
 	// The rows have no bounds of their own where cells are empty: they come from JSON.
 	var rows [][]string
@@ -160,27 +160,27 @@ func fromSheet(t testing.TB, book *excelize.File, want texts) [][]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			shown, err := book.GetCellValue("数据", cell)
+			shown, err := book.GetCellValue(sheet, cell)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if c.Type == typeInstant || c.Type == typeNumber { // excelize shows neither milliseconds nor all digits
-				if shown, err = book.GetCellValue("数据", cell, excelize.Options{RawCellValue: true}); err != nil {
+				if shown, err = book.GetCellValue(sheet, cell, excelize.Options{RawCellValue: true}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			kind, err := book.GetCellType("数据", cell)
+			kind, err := book.GetCellType(sheet, cell)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if formula, err := book.GetCellFormula("数据", cell); err != nil || formula != "" {
+			if formula, err := book.GetCellFormula(sheet, cell); err != nil || formula != "" {
 				t.Errorf("%s is a formula: %s %v", cell, formula, err)
 			}
 			line[i] = sheetText(t, c, shown, kind == excelize.CellTypeInlineString, want.rows[r][i])
 		}
 		rows = append(rows, line)
 	}
-	if extra, err := book.GetCellValue("数据", fmt.Sprintf("A%d", len(want.rows)+2)); err != nil || extra != "" {
+	if extra, err := book.GetCellValue(sheet, fmt.Sprintf("A%d", len(want.rows)+2)); err != nil || extra != "" {
 		t.Errorf("there are more rows: %q %v", extra, err)
 	}
 	return rows

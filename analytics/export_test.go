@@ -188,7 +188,7 @@ func (f *fixture) compareFormats(q RecordsQuery, want texts) {
 		f.t.Fatal(err)
 	}
 	defer book.Close()
-	f.same("xlsx", want, fromSheet(f.t, book, want))
+	f.same("xlsx", want, fromSheet(f.t, book, rowsSheet, want))
 
 	content = f.export(q, Encoding{Format: FormatCSV})
 	if !bytes.HasPrefix(content, []byte("\xEF\xBB\xBF")) {
@@ -350,7 +350,7 @@ func TestQueriesInParquetAndExcelEqualTheirJSON(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		f.same("xlsx", want, fromSheet(t, book, want))
+		f.same("xlsx", want, fromSheet(t, book, rowsSheet, want))
 		book.Close()
 	}
 }
@@ -405,7 +405,7 @@ func TestASheetTooLargeIsRefusedBeforeAnythingIsSent(t *testing.T) {
 	if err := sheet.Row([]Cell{{Text: strings.Repeat("长", maxCellUnits+1)}}); !errors.As(err, &refused) || !strings.Contains(refused.Message, "第 1 行 a 列") {
 		t.Errorf("%v", err)
 	}
-	sheet.bytes = maxSheetBytes
+	sheet.book.bytes = maxSheetBytes
 	if err := sheet.Row([]Cell{{Text: "x"}}); !errors.As(err, &refused) {
 		t.Errorf("%v", err)
 	}

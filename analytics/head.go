@@ -18,8 +18,12 @@ type Column struct {
 	Masked bool `json:"masked,omitempty"`
 
 	Precision  int    `json:"-"` // digits of a decimal, Scale of them behind the point
-	Scale      int    `json:"-"`
-	Definition string `json:"-"` // what is counted, in the reader's language
+	Scale      int    `json:"scale,omitempty"`
+	Definition string `json:"definition,omitempty"` // what is counted, in the reader's language
+
+	// Dataset and Classification are those of a metric, or of a record's property.
+	Dataset        string `json:"dataset,omitempty"`
+	Classification string `json:"classification,omitempty"`
 }
 
 // heading is a column as people call it: label and unit.
@@ -118,14 +122,6 @@ func (h *Head) about(tail Tail, now time.Time) []Note {
 
 // metadata is the same for programs.
 func (h *Head) metadata(tail Tail, now time.Time) (map[string]string, error) {
-	type column struct {
-		Column
-		Definition string `json:"definition,omitempty"`
-	}
-	columns := make([]column, len(h.Columns))
-	for i := range h.Columns {
-		columns[i] = column{h.Columns[i], h.Columns[i].Definition}
-	}
 	filters := h.Filters
 	if filters == nil {
 		filters = []Filter{}
@@ -140,7 +136,7 @@ func (h *Head) metadata(tail Tail, now time.Time) (map[string]string, error) {
 	if len(h.Metrics) > 0 {
 		all["metrics"] = strings.Join(h.Metrics, ",")
 	}
-	for name, value := range map[string]any{"request": h.Request, "filters": filters, "columns": columns} {
+	for name, value := range map[string]any{"request": h.Request, "filters": filters, "columns": h.Columns} {
 		text, err := json.Marshal(value)
 		if err != nil {
 			return nil, err

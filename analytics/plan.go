@@ -35,6 +35,7 @@ type plan struct {
 
 type plannedMetric struct {
 	*metric
+	class  schemas.Classification
 	masked bool // above the reader's clearance
 }
 
@@ -126,7 +127,8 @@ func (p *plan) addMetrics(l *layer, wanted []string, reader *Reader) error {
 		if !reader.mayRead(m.dataset) {
 			return &ForbiddenError{Dataset: m.dataset}
 		}
-		p.metrics = append(p.metrics, plannedMetric{m, m.classification(p.contracts, p.grain) > reader.Clearance})
+		class := m.classification(p.contracts, p.grain)
+		p.metrics = append(p.metrics, plannedMetric{m, class, class > reader.Clearance})
 		f := m.form(p.grain)
 		at := slices.IndexFunc(p.groups, func(g *group) bool {
 			return g.contract.ID == m.dataset && g.recordsWhere == f.where && sameSteps(g.steps, f.steps)
@@ -236,11 +238,11 @@ func (p *plan) describe(reader *Reader) {
 	for _, m := range p.metrics {
 		column := Column{
 			Name: m.Name, Type: m.Type, Unit: m.Unit, Label: reader.either(m.Label, m.LabelEN), Precision: maxDecimal, Scale: m.Scale,
-			Definition: strings.TrimSpace(reader.either(m.Text, m.TextEN)), Masked: m.masked,
+			Definition: strings.TrimSpace(reader.either(m.Text, m.TextEN)), Masked: m.masked, Dataset: m.dataset, Classification: classificationNames[m.class],
 		}
 		p.columns = append(p.columns, column)
 		column.Name, column.Label = m.Name+"_previous", reader.either(m.Label+"（对比期）", m.LabelEN+" (compared)")
-		compared = append(compared, column, Column{Name: m.Name + "_change", Type: typeNumber, Label: reader.either(m.Label+"（变化率）", m.LabelEN+" (change)"), Masked: m.masked})
+		compared = append(compared, column, Column{Name: m.Name + "_change", Type: typeNumber, Label: reader.either(m.Label+"（变化率）", m.LabelEN+" (change)"), Masked: m.masked, Dataset: m.dataset, Classification: column.Classification})
 	}
 	if p.compare {
 		p.columns = append(p.columns, compared...)

@@ -79,15 +79,23 @@ const (
 // ParseQuery reads the JSON body of POST /v1/query.
 func ParseQuery(body []byte) (Query, error) {
 	var q Query
+	if err := decodeQuestion(body, &q); err != nil {
+		return q, err
+	}
+	return q, q.check()
+}
+
+// decodeQuestion reads a question's members, and no others.
+func decodeQuestion(body []byte, into any) error {
 	if len(body) > maxQueryBody {
-		return q, invalid("", "查询过长", "the query is too long", "不超过 256 KiB", "send at most 256 KiB")
+		return invalid("", "查询过长", "the query is too long", "不超过 256 KiB", "send at most 256 KiB")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
-	err := decoder.Decode(&q)
+	err := decoder.Decode(into)
 	if err == nil {
 		if _, err = decoder.Token(); err == io.EOF {
-			return q, q.check()
+			return nil
 		}
 		err = errors.New("text after the query")
 	}
@@ -107,7 +115,7 @@ func ParseQuery(body []byte) (Query, error) {
 	case !strings.HasPrefix(err.Error(), "json: ") && !errors.Is(err, io.ErrUnexpectedEOF):
 		zh, en = err.Error(), err.Error() // said by our own Value.UnmarshalJSON
 	}
-	return q, invalid(pointer, "查询不是有效的 JSON 查询："+zh, "not a query in JSON: "+en,
+	return invalid(pointer, "查询不是有效的 JSON 查询："+zh, "not a query in JSON: "+en,
 		"见 /docs 中的示例", "see the example at /docs")
 }
 

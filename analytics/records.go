@@ -46,13 +46,16 @@ type lineageField struct {
 	columns []string // that sql reads
 }
 
+// submissionText is a submission's name, as its receipt has it.
+const submissionText = "concat(toString(bitShiftRight(_version, 24)), '-', toString(_submission))"
+
 // lineageFields are what every record carries beside its properties.
 var lineageFields = []lineageField{
 	{Column{Name: "_version", Type: typeInteger, Label: "版本"}, "Version", "_version", []string{"_version"}},
 	{Column{Name: "_deleted", Type: typeBoolean, Label: "已撤回"}, "Retracted", "(_deleted = 1)", []string{"_deleted"}},
 	{Column{Name: "_agency", Type: typeString, Label: "报送机构"}, "Agency", "_agency", []string{"_agency"}},
 	{Column{Name: "_client", Type: typeString, Label: "客户端"}, "Client", "_client", []string{"_client"}},
-	{Column{Name: "_submission", Type: typeString, Label: "提交编号"}, "Submission", "concat(toString(bitShiftRight(_version, 24)), '-', toString(_submission))", []string{"_version", "_submission"}},
+	{Column{Name: "_submission", Type: typeString, Label: "提交编号"}, "Submission", submissionText, []string{"_version", "_submission"}},
 	{Column{Name: "_row", Type: typeInteger, Label: "记录序号"}, "Record number", "_row", []string{"_row"}},
 	{Column{Name: "_received_at", Type: typeInstant, Label: "接收时刻"}, "Received at", "_received_at", []string{"_received_at"}},
 }
@@ -124,8 +127,12 @@ func (p *recordsPlan) page(tail *Tail) func(cells []Cell) bool {
 
 // checkRows refuses an answer that its format has no room for before a row of it is read.
 func (a *Analytics) checkRows(ctx context.Context, p *recordsPlan, out Encoder) error {
-	sheet, ok := out.(*xlsxEncoder)
-	if !ok || p.limit <= maxSheetRows {
+	switch out.(type) {
+	case *xlsxEncoder, *SheetEncoder:
+	default:
+		return nil
+	}
+	if p.limit <= maxSheetRows {
 		return nil
 	}
 	var rows uint64
@@ -134,7 +141,7 @@ func (a *Analytics) checkRows(ctx context.Context, p *recordsPlan, out Encoder) 
 		return fmt.Errorf("count %s: %w", p.contract.ID, explain(err))
 	}
 	if rows > maxSheetRows {
-		return sheet.tooManyRows()
+		return tooManyRows()
 	}
 	return nil
 }
@@ -221,6 +228,7 @@ func (p *recordsPlan) field(pointer, name string, english bool) (Column, string,
 	column := Column{
 		Name: name, Type: kindOf(property), Unit: in.either(property.Unit, property.UnitEN), Label: in.either(property.Label, property.LabelEN),
 		Precision: property.Precision, Scale: property.Scale, Definition: in.either(property.Description, property.DescriptionEN),
+		Dataset: p.contract.ID, Classification: classificationNames[property.Classification],
 	}
 	return column, quote(name), property.Classification, nil
 }
@@ -246,6 +254,7 @@ func (p *recordsPlan) selectFields(q RecordsQuery, reader *Reader) error {
 			return invalid("fields", "字段 "+name+" 重复", "field "+name+" is asked for twice", "只写一次", "ask for it once")
 		}
 		if class > reader.Clearance {
+			column.Masked = true
 			column.Definition = strings.TrimSpace(reader.either("高于读取者的密级，未给出。", "Above the reader's clearance, left out. ") + column.Definition)
 		}
 		p.columns = append(p.columns, column)
@@ -415,7 +424,7 @@ func (q *RecordsQuery) fingerprint() uint32 {
 var recordsParameters = append([]string{"fields", "filter", "from", "to", "as_of", "history", "limit", "cursor"}, formParameters...)
 
 // formParameters say how an answer is written, and not what is asked.
-var formParameters = []string{"format", "bom", "headings", "lang"}
+var formParameters = []string{"format", "bom", "headings", "notes", "lang"}
 
 // ParseRecordsParameters reads the parameters of GET /v1/datasets/{id}/records. A
 // parameter with another name is a property that must equal its value (or one of them).
@@ -458,6 +467,22 @@ func ParseRecordsParameters(dataset string, parameters url.Values) (RecordsQuery
 		}
 	}
 	return q, nil
+}
+
+// ParseRecordsQuery reads a question about records that stands among others, in JSON.
+func ParseRecordsQuery(body []byte) (RecordsQuery, error) {
+	var q struct {
+		Dataset string   `json:"dataset"`
+		Fields  []string `json:"fields"`
+		Filters []Filter `json:"filters"`
+		From    string   `json:"from"`
+		To      string   `json:"to"`
+		AsOf    string   `json:"as_of"`
+		History bool     `json:"history"`
+		Limit   int      `json:"limit"`
+	}
+	err := decodeQuestion(body, &q)
+	return RecordsQuery{Dataset: q.Dataset, Fields: q.Fields, Filters: q.Filters, From: q.From, To: q.To, AsOf: q.AsOf, History: q.History, Limit: q.Limit}, err
 }
 
 func invalidRecordsLimit() error {

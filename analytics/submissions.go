@@ -109,6 +109,19 @@ func (a *Analytics) Submissions(ctx context.Context, filter SubmissionFilter, li
 	return list[:limit], list[limit-1].ID(), nil
 }
 
+// FirstReceived is when the first submission that is still known came in; zero for none.
+func (a *Analytics) FirstReceived(ctx context.Context) (time.Time, error) {
+	var first time.Time
+	err := a.store.Reader().QueryRow(undated(ctx), "SELECT min(received_at) FROM "+a.tables.submissions()).Scan(&first)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("first submission: %w", explain(err))
+	}
+	if first.Unix() <= 0 { // ClickHouse's minimum of nothing
+		return time.Time{}, nil
+	}
+	return first, nil
+}
+
 // Submission finds one submission by its id; nil when there is none yet.
 func (a *Analytics) Submission(ctx context.Context, id string) (*Submission, error) {
 	sequence, index, ok := parseSubmission(id)

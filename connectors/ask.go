@@ -208,6 +208,14 @@ func (c *Client) PublishContract(ctx context.Context, source []byte, query url.V
 	return out, err
 }
 
+// Map fetches the map that the operator uploaded, with its source and approval
+// number, as the hub wrote it.
+func (c *Client) Map(ctx context.Context) (json.RawMessage, error) {
+	var out json.RawMessage
+	err := c.get(ctx, "/v1/map", nil, &out)
+	return out, err
+}
+
 // Admin makes a call of the admin API: a method, the path under /v1/admin, its
 // parameters, a body or nil. The answer is returned as the hub wrote it.
 func (c *Client) Admin(ctx context.Context, method, path string, query url.Values, body any) (json.RawMessage, error) {

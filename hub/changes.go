@@ -5,13 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/zida-hub/zida/analytics"
+	"github.com/zida-hub/zida/hub/auth"
 	"github.com/zida-hub/zida/hub/journal"
 	"github.com/zida-hub/zida/hub/receipt"
 )
@@ -128,19 +131,69 @@ func changesOf(b *journal.Block) []changeEvent {
 	return events
 }
 
+// feedMaxDatasets bounds the datasets that a stream names.
+const feedMaxDatasets = 200
+
+// feedScope is what a stream tells of: the datasets that were named, or every one that
+// the reader may read, with those that are published while it lasts.
+type feedScope struct {
+	named []string
+}
+
+// tells says whether the stream of a reader tells of a dataset.
+func (s feedScope) tells(who *auth.Principal, dataset string) bool {
+	if s.named == nil {
+		return who.CanRead(dataset)
+	}
+	return slices.Contains(s.named, dataset)
+}
+
+// allowed says whether the reader may go on with the stream.
+func (s feedScope) allowed(who *auth.Principal) bool {
+	return !slices.ContainsFunc(s.named, func(id string) bool { return !who.CanRead(id) })
+}
+
 // streamChanges answers GET /v1/datasets/{id}/changes.
 func (h *Hub) streamChanges(c *gin.Context) {
-	id := c.Param("id")
-	if h.catalog.get(id) == nil {
-		h.fail(c, unknownDataset(id))
-		return
+	h.stream(c, feedScope{[]string{c.Param("id")}})
+}
+
+// streamAllChanges answers GET /v1/changes.
+func (h *Hub) streamAllChanges(c *gin.Context) {
+	var scope feedScope
+	for _, text := range c.QueryArray("datasets") {
+		for id := range strings.SplitSeq(text, ",") {
+			if id = strings.TrimSpace(id); id != "" && !slices.Contains(scope.named, id) {
+				scope.named = append(scope.named, id)
+			}
+		}
+		if len(scope.named) > feedMaxDatasets {
+			most := strconv.Itoa(feedMaxDatasets)
+			h.fail(c, badParam("datasets", "range", text, "一次最多列出 "+most+" 个数据集；省略 datasets 则为全部可读的数据集", "At most "+most+" datasets are named at once; without datasets it is all that may be read"))
+			return
+		}
 	}
-	next, err := h.feedStart(c, id)
+	h.stream(c, scope)
+}
+
+// stream tells a reader of the changes in scope.
+func (h *Hub) stream(c *gin.Context, scope feedScope) {
+	who := callOf(c).Principal
+	for _, id := range scope.named {
+		if h.catalog.get(id) == nil {
+			h.fail(c, unknownDataset(id))
+			return
+		}
+		if !who.CanRead(id) {
+			h.fail(c, lacksScope(c, "read:"+id))
+			return
+		}
+	}
+	next, err := h.feedStart(c, scope)
 	if err != nil {
 		h.fail(c, err)
 		return
 	}
-	who := callOf(c).Principal
 	if !h.feed.enter(who.ClientID, who.Agency) {
 		h.fail(c, refuse("overloaded", "订阅变更的连接过多，请先关闭不用的连接", "Too many streams are open; close those that are not needed").retryIn(30*time.Second))
 		return
@@ -155,11 +208,11 @@ func (h *Hub) streamChanges(c *gin.Context) {
 		return
 	}
 	c.Writer.Flush()
-	h.follow(c, id, next)
+	h.follow(c, scope, next)
 }
 
 // feedStart is the first sequence that the reader has not seen.
-func (h *Hub) feedStart(c *gin.Context, id string) (uint64, error) {
+func (h *Hub) feedStart(c *gin.Context, scope feedScope) (uint64, error) {
 	after := c.Request.Header.Get("Last-Event-ID")
 	if after == "" {
 		after = c.Query("after")
@@ -179,15 +232,28 @@ func (h *Hub) feedStart(c *gin.Context, id string) (uint64, error) {
 		return 0, refuse("journal-unavailable", "", "").retryIn(2 * time.Second).because(err)
 	}
 	if seen+1 < first { // what came between has left the journal; the records have it still
-		return 0, refuse("history-gone", "", "").with("cursor", analytics.CursorAfter(id, seen)).with("first", first)
+		return 0, h.historyGone(callOf(c).Principal, scope, seen).with("first", first)
 	}
 	return seen + 1, nil
 }
 
-// follow writes events until the reader, its token or the hub goes.
-func (h *Hub) follow(c *gin.Context, id string, next uint64) {
-	ctx := c.Request.Context()
-	token, _ := bearer(c.Request.Header)
+// historyGone says from where each dataset's records go on instead.
+func (h *Hub) historyGone(who *auth.Principal, scope feedScope, seen uint64) *problemError {
+	p, cursors := refuse("history-gone", "", ""), map[string]string{}
+	for _, contract := range h.catalog.contracts() {
+		if scope.tells(who, contract.ID) {
+			cursors[contract.ID] = analytics.CursorAfter(contract.ID, seen)
+		}
+	}
+	if len(scope.named) == 1 {
+		p = p.with("cursor", cursors[scope.named[0]])
+	}
+	return p.with("cursors", cursors)
+}
+
+// follow writes events until the reader, its token or session, or the hub goes.
+func (h *Hub) follow(c *gin.Context, scope feedScope, next uint64) {
+	ctx, who := c.Request.Context(), callOf(c).Principal
 	beat := time.NewTicker(feedHeartbeat)
 	defer beat.Stop()
 	check := time.NewTicker(feedRecheck)
@@ -202,7 +268,7 @@ func (h *Hub) follow(c *gin.Context, id string, next uint64) {
 				h.slog.Warn("a stream of changes ends: the journal cannot be read", "sequence", next, "error", err)
 				return
 			}
-			out = h.appendEvents(out, id, next, events)
+			out = h.appendEvents(out, next, events, func(dataset string) bool { return scope.tells(who, dataset) })
 		}
 		if len(out) > 0 {
 			if _, err := c.Writer.Write(out); err != nil {
@@ -219,9 +285,11 @@ func (h *Hub) follow(c *gin.Context, id string, next uint64) {
 			}
 			c.Writer.Flush()
 		case <-check.C:
-			if p, err := h.verify(token); err != nil || !p.CanRead(id) {
+			p, err := h.identify(c.Request)
+			if err != nil || !scope.allowed(p) {
 				return // the reader comes back with a new token and its Last-Event-ID
 			}
+			who = p
 		case <-h.stopping:
 			return
 		case <-ctx.Done():
@@ -244,17 +312,18 @@ func (h *Hub) eventsAt(c *gin.Context, sequence uint64) ([]changeEvent, error) {
 	return changesOf(b), nil
 }
 
-// appendEvents writes the block's events of the dataset. The id stands on the last of
-// them: a reader cut off in the middle of a block is told of the whole block again.
-func (h *Hub) appendEvents(out []byte, id string, sequence uint64, events []changeEvent) []byte {
+// appendEvents writes the block's events of the datasets that tells picks. The id
+// stands on the last of them: a reader cut off in the middle of a block is told of the
+// whole block again.
+func (h *Hub) appendEvents(out []byte, sequence uint64, events []changeEvent, tells func(dataset string) bool) []byte {
 	last := -1
 	for i := range events {
-		if events[i].Dataset == id {
+		if tells(events[i].Dataset) {
 			last = i
 		}
 	}
 	for i := range events {
-		if events[i].Dataset != id {
+		if !tells(events[i].Dataset) {
 			continue
 		}
 		e := events[i]

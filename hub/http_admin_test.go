@@ -28,6 +28,8 @@ func openAdminHub(t *testing.T) *adminHub {
 		t.Fatal(err)
 	}
 	t.Cleanup(j.Close)
+	h.journal = j
+	h.followMap(j.State())
 	if h.registry, err = registry.Open(t.Context(), registry.Options{State: j.State(), Logger: h.slog}); err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +38,7 @@ func openAdminHub(t *testing.T) *adminHub {
 		t.Fatal(err)
 	}
 	t.Cleanup(h.auth.Close)
-	h.verify = h.auth.Verify
+	h.verify, h.session = h.auth.Verify, h.auth.VerifySession
 	first, _, err := h.registry.Bootstrap(t.Context())
 	if err != nil {
 		t.Fatal(err)

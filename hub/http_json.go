@@ -10,6 +10,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
@@ -190,6 +191,9 @@ func queryInt(c *gin.Context, name string, missing, low, high int64) (int64, err
 // registryProblem turns the registry's refusals into problems; they are written
 // for people and hold no secret.
 func registryProblem(err error) error {
+	if errors.Is(err, registry.ErrBusy) {
+		return refuse("overloaded", "同时核对的密码过多，请稍后再试", "Too many passwords are being checked at once; try again in a moment").retryIn(2 * time.Second)
+	}
 	var refused *registry.Error
 	if !errors.As(err, &refused) {
 		return err

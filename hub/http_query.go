@@ -146,6 +146,11 @@ func (h *Hub) encodingOf(c *gin.Context, records bool) (analytics.Encoding, erro
 		}
 		e.Unmarked = !mark
 	}
+	if text := c.Query("notes"); text != "" {
+		if e.Notes, err = strconv.ParseBool(text); err != nil {
+			return e, badParam("notes", "boolean", text, "notes 须为 true 或 false", "notes is true or false")
+		}
+	}
 	switch text := c.Query("headings"); text {
 	case "", "name":
 	case "label":

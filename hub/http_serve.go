@@ -22,6 +22,9 @@ type shell struct {
 	ids     *requestIDs
 	metrics *metrics
 	verify  func(token string) (*auth.Principal, error)
+	session func(token string) (*auth.Principal, error) // of a cookie; nil: no sessions
+	origins *http.CrossOriginProtection
+	secure  bool               // cookies go over TLS only
 	quotas  [quotaKinds]*quota // nil where there is no limit
 	pages   atomic.Pointer[pages]
 	front   *front // nil when no page of the joint picture is built in
@@ -34,6 +37,7 @@ type shell struct {
 func newShell(conf *Config, verify func(string) (*auth.Principal, error)) shell {
 	return shell{
 		conf: conf, slog: conf.logger(), ids: newRequestIDs(), metrics: newMetrics(conf.Version), verify: verify,
+		origins:  http.NewCrossOriginProtection(),
 		quotas:   [quotaKinds]*quota{pushQuota: newQuota(conf.PushRate), queryQuota: newQuota(conf.QueryRate)},
 		front:    builtFront(),
 		stopping: make(chan struct{}),
@@ -43,6 +47,9 @@ func newShell(conf *Config, verify func(string) (*auth.Principal, error)) shell 
 // handler makes the HTTP side of a hub whose parts are up. server is its public
 // address (Config.Issuer).
 func (h *Hub) handler(server string) (http.Handler, error) {
+	if err := h.setAddress(server); err != nil {
+		return nil, err
+	}
 	table := h.routes()
 	render := func() error {
 		made, err := renderPages(table, h.catalog.contracts(), server)
@@ -174,21 +181,25 @@ func (s *shell) recovered(c *gin.Context, k *call, p any) {
 	s.problem(c, "internal", "", "")
 }
 
-// admit checks the bearer token, what the route needs of it, and the quota.
+// admit checks the bearer token or the session, what the route needs of it, and the
+// quota.
 func (s *shell) admit(c *gin.Context, k *call) bool {
-	token, err := bearer(c.Request.Header)
-	if err == nil {
-		k.Principal, err = s.verify(token)
-	}
-	if err != nil {
+	var err error
+	if k.Principal, err = s.identify(c.Request); err != nil {
 		s.refuseToken(c, k, err)
+		return false
+	}
+	if k.Principal.IsPerson() && !s.admitPerson(c, k) {
 		return false
 	}
 	r := k.route
 	if !r.needs.allow(k.Principal, c) {
-		k.Header().Set("WWW-Authenticate", `Bearer realm="zida", error="insufficient_scope"`)
-		scope := r.needs.scope(c)
-		p := refuse("missing-scope", "令牌没有所需权限："+scope, "The token lacks the scope this call needs: "+scope)
+		if r.needs == needSession {
+			k.Header().Set("WWW-Authenticate", `Bearer realm="zida"`)
+			s.problem(c, "unauthorized", "此调用须由登录的用户进行，令牌不是会话", "This call is for a user who has logged in; a token is no session")
+			return false
+		}
+		p := lacksScope(c, r.needs.scope(c))
 		if r.needs == needChief {
 			p.DoZH, p.DoEN = "只有运营方可以这样做；在中心所在机器上用 --data DIR 以运营方身份执行", "Only the operator can; on the hub's machine act as the operator with --data DIR"
 		}
@@ -202,6 +213,12 @@ func (s *shell) admit(c *gin.Context, k *call) bool {
 		}
 	}
 	return true
+}
+
+// lacksScope refuses a token that is good, but not for this.
+func lacksScope(c *gin.Context, scope string) *problemError {
+	c.Header("WWW-Authenticate", `Bearer realm="zida", error="insufficient_scope"`)
+	return refuse("missing-scope", "令牌没有所需权限："+scope, "The token lacks the scope this call needs: "+scope)
 }
 
 func (s *shell) refuseToken(c *gin.Context, k *call, err error) {

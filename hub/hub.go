@@ -37,17 +37,18 @@ type Hub struct {
 	store     *engine.Store
 	analytics *analytics.Analytics
 
-	server  *server
-	serving http.Handler
-	larges  chan struct{} // a slot for each large body being read
-	books   chan struct{} // a slot for each workbook under way
-	marking chan struct{} // a slot for the one that is being marked
-	held    held
-	feed    feed
-	rollups rollups
-	tables  tables
-	disk    diskWatch
-	behind  atomic.Bool // the journal ends below what ClickHouse knows
+	server   *server
+	serving  http.Handler
+	larges   chan struct{} // a slot for each large body being read
+	books    chan struct{} // a slot for each workbook under way
+	marking  chan struct{} // a slot for the one that is being marked
+	held     held
+	feed     feed
+	outlines atomic.Pointer[mapNow] // the map; nil before there was any
+	rollups  rollups
+	tables   tables
+	disk     diskWatch
+	behind   atomic.Bool // the journal ends below what ClickHouse knows
 
 	undo   []func() // closes what New opened, last first
 	closed sync.Once
@@ -61,6 +62,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 	}
 	h := &Hub{larges: make(chan struct{}, largeSlots), books: make(chan struct{}, workbooksAtOnce), marking: make(chan struct{}, 1)}
 	h.shell = newShell(&cfg, func(token string) (*auth.Principal, error) { return h.auth.Verify(token) })
+	h.session = func(token string) (*auth.Principal, error) { return h.auth.VerifySession(token) }
 	for _, open := range []func(context.Context) error{
 		h.openData, h.bind, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openRollups, h.watchQuality, h.openHandler, h.fillLists,
 	} {
@@ -99,6 +101,7 @@ func (h *Hub) openJournal(ctx context.Context) error {
 	h.onClose(j.Close)
 	h.held.follow(j.State())
 	h.followContracts(j.State())
+	h.followMap(j.State())
 	h.registry, err = registry.Open(ctx, registry.Options{State: j.State(), Logger: h.slog})
 	return err
 }

@@ -49,6 +49,9 @@ func openapi(table []route, lang, server string) ([]byte, error) {
 			"securitySchemes": map[string]any{
 				"token": map[string]any{"type": "http", "scheme": "bearer", "bearerFormat": "JWT",
 					"description": either(lang, "由 POST /oauth2/token 取得的访问令牌", "An access token from POST /oauth2/token")},
+				"session": map[string]any{"type": "apiKey", "in": "cookie", "name": sessionCookie,
+					"description": either(lang, "由 POST /v1/session 登录得到的会话 Cookie；除 GET、HEAD 外，请求须来自本平台的页面",
+						"The cookie of a session begun by POST /v1/session; calls other than GET and HEAD must come from the hub's own page")},
 				"client": map[string]any{"type": "http", "scheme": "basic",
 					"description": either(lang, "client_id 与 client_secret", "client_id and client_secret")},
 			},
@@ -80,8 +83,11 @@ func operation(r *route, lang string) map[string]any {
 	}
 	op["security"] = []any{}
 	switch {
+	case r.needs == needSession:
+		op["security"] = []any{map[string]any{"session": []string{}}}
+		op["x-scope"] = r.needs.words
 	case r.needs != nil:
-		op["security"] = []any{map[string]any{"token": []string{}}}
+		op["security"] = []any{map[string]any{"token": []string{}}, map[string]any{"session": []string{}}}
 		op["x-scope"] = r.needs.words
 	case r.basic:
 		op["security"] = []any{map[string]any{"client": []string{}}, map[string]any{}} // none: private_key_jwt is in the form
@@ -166,6 +172,14 @@ func (r *route) allProblems() []string {
 	set := map[string]bool{"internal": true}
 	if r.needs != nil {
 		set["unauthorized"], set["missing-scope"], set["not-ready"] = true, true, true
+		if r.method != http.MethodGet {
+			set["cross-site"] = true
+		}
+		if r.needs == needSession {
+			delete(set, "missing-scope")
+		} else {
+			set["password-change-needed"] = true
+		}
 	}
 	if len(r.body) > 0 {
 		for _, name := range []string{"payload-too-large", "body-incomplete", "request-timeout"} {
@@ -185,6 +199,7 @@ func openapiHeaders(lang string) map[string]any {
 	return map[string]any{
 		"X-Request-Id":     header("本次请求的编号，反馈问题时请附上", "The id of this request; name it when asking for help", text1, "kq3v7a2n-1f"),
 		"Retry-After":      header("多少秒后可重试", "Seconds after which to try again", integer, 2),
+		"Set-Cookie":       header("会话的 Cookie", "The session's cookie", text1, "zida_session=…; Path=/; Max-Age=43200; HttpOnly; SameSite=Strict"),
 		"Location":         header("提交的地址", "Where the submission is", text1, "/v1/submissions/42-7"),
 		"Zida-Received":    header("工作簿中的记录数", "Records in the workbook", integer, 120),
 		"Zida-Rejected":    header("有错的记录数", "Records that cannot be taken", integer, 3),

@@ -233,7 +233,7 @@ func TestEveryRouteBelongsToAGroupAndIsBuiltOnce(t *testing.T) {
 			t.Errorf("%s %s is there twice, or has no handler", r.method, r.path)
 		}
 		seen[r.method+r.path] = true
-		if strings.HasPrefix(r.path, "/v1/") && r.needs == nil {
+		if strings.HasPrefix(r.path, "/v1/") && r.needs == nil && r.name != "logIn" {
 			t.Errorf("%s %s asks for no token", r.method, r.path)
 		}
 		if strings.HasPrefix(r.path, "/v1/admin/") && r.method != http.MethodGet && r.needs != needAdmin && r.needs != needChief {

@@ -112,6 +112,10 @@ func readFront(files fs.FS, name string) (*frontFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("page: %w", err)
 	}
+	return newFrontFile(name, text)
+}
+
+func newFrontFile(name string, text []byte) (*frontFile, error) {
 	known, ok := frontKinds[path.Ext(name)]
 	if !ok {
 		known.kind = "application/octet-stream"
@@ -121,6 +125,14 @@ func readFront(files fs.FS, name string) (*frontFile, error) {
 	if !known.pack {
 		return file, nil
 	}
+	packed, err := packGzip(text)
+	if err == nil && len(packed) < len(text) {
+		file.gzipped = packed
+	}
+	return file, err
+}
+
+func packGzip(text []byte) ([]byte, error) {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
 	if err != nil {
@@ -132,10 +144,7 @@ func readFront(files fs.FS, name string) (*frontFile, error) {
 	if err := w.Close(); err != nil {
 		return nil, err
 	}
-	if b.Len() < len(text) {
-		file.gzipped = b.Bytes()
-	}
-	return file, nil
+	return b.Bytes(), nil
 }
 
 // serveHome answers / with the page of the joint picture, or with the documents'
@@ -165,11 +174,18 @@ func (f *frontFile) serve(c *gin.Context) {
 	header.Set("Permissions-Policy", frontPermissions)
 	header.Set("Referrer-Policy", "no-referrer")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
-	header.Set("Vary", "Accept-Encoding")
 	header.Set("Cache-Control", "no-cache")
 	if f.fixed {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
+	f.send(c)
+}
+
+// send answers with the file in the form that the reader takes, or with 304 when it
+// has it.
+func (f *frontFile) send(c *gin.Context) {
+	header := c.Writer.Header()
+	header.Set("Vary", "Accept-Encoding")
 	text, etag := f.text, `"`+f.etag+`"`
 	if f.gzipped != nil && takesGzip(c.GetHeader("Accept-Encoding")) {
 		text, etag = f.gzipped, `"`+f.etag+`-gzip"` // other bytes, so another strong tag

@@ -78,23 +78,7 @@ func (s *shell) problem(c *gin.Context, name, zh, en string) {
 // fail answers with the problem in err, or with a 500 that says nothing of it.
 func (s *shell) fail(c *gin.Context, err error) {
 	k := callOf(c)
-	var p *problemError
-	if !errors.As(err, &p) {
-		p = problemFor(err)
-	}
-	entry, known := schemas.ProblemByName(p.Name)
-	if !known {
-		s.slog.Error("problem missing from the catalogue", "name", p.Name, "request_id", k.ID)
-		p = &problemError{Name: "internal", Cause: p}
-		entry, _ = schemas.ProblemByName(p.Name)
-	}
-	if entry.Status >= http.StatusInternalServerError {
-		level := slog.LevelError
-		if entry.Status == http.StatusServiceUnavailable {
-			level = slog.LevelWarn
-		}
-		s.slog.Log(c.Request.Context(), level, "request failed", "request_id", k.ID, "route", k.route.path, "problem", p.Name, "cause", p.Cause, "detail", p.EN)
-	}
+	entry, p := s.known(c, err)
 	if k.Written() {
 		// The answer had begun: cut it, so that it cannot be taken for a whole one.
 		panic(http.ErrAbortHandler)
@@ -113,14 +97,44 @@ func (s *shell) fail(c *gin.Context, err error) {
 	_, _ = k.Write(problemJSON(entry, p, lang, c.Request.URL.Path, k.ID))
 }
 
+// known is the problem of the catalogue in err, put into the log where it is the hub's own.
+func (s *shell) known(c *gin.Context, err error) (schemas.Problem, *problemError) {
+	k := callOf(c)
+	var p *problemError
+	if !errors.As(err, &p) {
+		p = problemFor(err)
+	}
+	entry, known := schemas.ProblemByName(p.Name)
+	if !known {
+		s.slog.Error("problem missing from the catalogue", "name", p.Name, "request_id", k.ID)
+		p = &problemError{Name: "internal", Cause: p}
+		entry, _ = schemas.ProblemByName(p.Name)
+	}
+	if entry.Status >= http.StatusInternalServerError {
+		level := slog.LevelError
+		if entry.Status == http.StatusServiceUnavailable {
+			level = slog.LevelWarn
+		}
+		s.slog.Log(c.Request.Context(), level, "request failed", "request_id", k.ID, "route", k.route.path, "problem", p.Name, "cause", p.Cause, "detail", p.EN)
+	}
+	return entry, p
+}
+
+// problemText is a problem's title, detail and remedy.
+func problemText(entry schemas.Problem, p *problemError, lang string) []string {
+	return []string{
+		either(lang, entry.TitleZH, entry.TitleEN),
+		cmp.Or(either(lang, p.ZH, p.EN), either(lang, entry.ExplainZH, entry.ExplainEN)),
+		cmp.Or(either(lang, p.DoZH, p.DoEN), either(lang, entry.RemedyZH, entry.RemedyEN)),
+	}
+}
+
 // problemJSON writes the members in the order people read them.
 func problemJSON(entry schemas.Problem, p *problemError, lang, path, id string) []byte {
-	title := either(lang, entry.TitleZH, entry.TitleEN)
-	detail := cmp.Or(either(lang, p.ZH, p.EN), either(lang, entry.ExplainZH, entry.ExplainEN))
-	remedy := cmp.Or(either(lang, p.DoZH, p.DoEN), either(lang, entry.RemedyZH, entry.RemedyEN))
+	text := problemText(entry, p, lang)
 	out := []byte{'{'}
 	member := func(name string, value any) {
-		text, err := json.Marshal(value)
+		written, err := json.Marshal(value)
 		if err != nil {
 			return
 		}
@@ -129,13 +143,13 @@ func problemJSON(entry schemas.Problem, p *problemError, lang, path, id string) 
 		}
 		out = strconv.AppendQuote(out, name)
 		out = append(out, ':')
-		out = append(out, text...)
+		out = append(out, written...)
 	}
 	member("type", "/problems/"+entry.Name)
-	member("title", title)
+	member("title", text[0])
 	member("status", entry.Status)
-	member("detail", detail)
-	member("remedy", remedy)
+	member("detail", text[1])
+	member("remedy", text[2])
 	member("instance", path)
 	member("request_id", id)
 	for _, name := range slices.Sorted(maps.Keys(p.Extra)) {

@@ -15,7 +15,7 @@ type route struct {
 	name         string // operationId
 	group        string // a key of routeGroups
 	zh, en       text   // summary and description
-	needs        *need  // nil: no token
+	needs        *need  // nil: neither token nor session
 	basic        bool   // client_id and client_secret by HTTP Basic
 	params       []param
 	body         []media // request body, one for each content type; the first is the usual one
@@ -31,7 +31,7 @@ type route struct {
 // text is a summary (a few words) and, where one is needed, a description.
 type text struct{ summary, description string }
 
-// need is what a route asks of the token.
+// need is what a route asks of the token or session.
 type need struct {
 	allow func(p *auth.Principal, c *gin.Context) bool
 	words string // the scope as documents show it, {id} standing for the dataset
@@ -50,7 +50,9 @@ var (
 	needQuery = &need{words: "query", allow: func(p *auth.Principal, _ *gin.Context) bool { return p.CanQuery() }}
 	needAdmin = &need{words: "admin", allow: func(p *auth.Principal, _ *gin.Context) bool { return p.IsAdmin() }}
 	needAudit = &need{words: "audit", allow: func(p *auth.Principal, _ *gin.Context) bool { return p.CanAudit() || p.IsAdmin() }}
-	needChief = &need{words: "admin（运营方 / of the operator）", allow: func(p *auth.Principal, _ *gin.Context) bool { return p.IsOperator() }}
+	// needSession is met by a person only; it lets one in whose password must be changed first.
+	needSession = &need{words: "登录会话 / a session", allow: func(p *auth.Principal, _ *gin.Context) bool { return p.IsPerson() }}
+	needChief   = &need{words: "admin（运营方 / of the operator）", allow: func(p *auth.Principal, _ *gin.Context) bool { return p.IsOperator() }}
 )
 
 // param is a path, query or header parameter.
@@ -87,7 +89,7 @@ var routeGroups = []routeGroup{
 	{"push", "推送与回执", "Pushing and receipts"},
 	{"read", "目录与数据", "Catalogue and records"},
 	{"query", "指标查询", "Metrics and queries"},
-	{"token", "令牌与公钥", "Tokens and keys"},
+	{"token", "登录、令牌与公钥", "Log-in, tokens and keys"},
 	{"admin", "管理与审计", "Administration and audit"},
 	{"service", "服务状态", "The service itself"},
 }
@@ -96,8 +98,8 @@ var routeGroups = []routeGroup{
 func (h *Hub) routes() []route {
 	var table []route
 	for _, part := range [][]route{
-		h.pushRoutes(), h.readRoutes(), h.queryRoutes(), h.qualityRoutes(), h.tokenRoutes(),
-		h.agencyRoutes(), h.clientRoutes(), h.contractRoutes(), h.auditRoutes(), h.heldRoutes(), h.serviceRoutes(), h.pageRoutes(),
+		h.pushRoutes(), h.readRoutes(), h.queryRoutes(), h.qualityRoutes(), h.tokenRoutes(), h.sessionRoutes(),
+		h.agencyRoutes(), h.clientRoutes(), h.userRoutes(), h.partyRoutes(), h.contractRoutes(), h.auditRoutes(), h.heldRoutes(), h.mapRoutes(), h.serviceRoutes(), h.pageRoutes(),
 	} {
 		table = append(table, part...)
 	}

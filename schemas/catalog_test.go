@@ -12,7 +12,7 @@ func TestShippedContractsAreLabelledInBothLanguages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := "agri_belt air_daily air_station cooperation_project economic_split festival_event hazwaste_transfer indicator indicator_value industrial_park " +
+	want := "agri_belt air_daily air_station cooperation_project date_note economic_split festival_event hazwaste_transfer indicator indicator_value industrial_park " +
 		"innovation_quarterly park_monthly region reservoir reservoir_hourly route route_run safety_alert scenic_spot service_crossregion " +
 		"ticket_recognition ticket_redemption tourism_flow trade_monthly visitor_origin water_section water_section_monthly"
 	var ids []string

@@ -148,6 +148,7 @@ func TestTheHubTakesWhatTheFieldSends(t *testing.T) {
 	f("festival_event", `{"region":"512022","event_id":"2026-01","name":"桑葚节","kind":"festival","level":"county","status":"planned","start_date":"2026-04-18","end_date":"2026-04-18"}`)
 	f("safety_alert", `{"region":"500111","alert_id":"Z20250718-002","revision":1,"title":"龙水湖暴雨红色预警","category":"natural_disaster","level":"red","status":"warning","issued_at":"2025-07-18 06:00:00","revised_at":"2025-07-18 06:00:00"}`)
 	f("cooperation_project", `{"region":"512000","project_id":"03-012","half":"2025-H1","name":"川渝快速通道","action":"03","stage":"assigned","owner":"资阳市交通运输局","due_date":"2025-03-31","progress":0,"reported_on":"2025-04-02"}`) // overdue
+	f("date_note", `{"region":"512000","day":"2026-07-18","note_id":"1","text":"暴雨，全市景区闭园一日","kind":"天气"}`)
 	f("service_crossregion", `{"region":"512021","service":"litigation","day":"2025-09-15","direction":"outbound","cases":0}`)
 }
 

@@ -47,6 +47,7 @@ func TestProblemsKeepTheStatusThatClientsRelyOn(t *testing.T) {
 		"journal-behind": 503, "query-invalid": 400, "unknown-metric": 400, "query-too-expensive": 422,
 		"engine-unavailable": 503, "conflict": 409, "not-found": 404, "method-not-allowed": 405, "not-acceptable": 406,
 		"too-many-rows": 422, "export-too-large": 422, "agency-exists": 409, "internal": 500, "history-gone": 410,
+		"login-failed": 401, "login-throttled": 429, "cross-site": 403, "password-change-needed": 403,
 	} {
 		if p, ok := ProblemByName(name); !ok || p.Status != status {
 			t.Errorf("%s: status %d, want %d", name, p.Status, status)

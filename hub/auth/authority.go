@@ -1,9 +1,10 @@
-// Package auth tells who is calling: it gives access tokens to clients that
-// prove themselves, checks the tokens of every request, takes them back, and
-// keeps the keys with which tokens and receipts are signed.
+// Package auth tells who is calling: it gives access tokens to clients and
+// sessions to people that prove themselves, checks the token or session of every
+// request, takes them back, and keeps the keys with which tokens and receipts are
+// signed.
 //
 // Tokens are JWTs in the shape of RFC 9068, signed with the hub's own keys.
-// Keys, revocations and seen assertions live in the journal's state, so every
+// Keys, revocations, seen assertions and sessions live in the journal's state, so every
 // replica trusts and refuses the same ones within the time the state takes to
 // travel, which is milliseconds.
 package auth
@@ -70,10 +71,13 @@ type Authority struct {
 	parsers  map[string]*jwt.Parser // access tokens, one a signature algorithm
 	cache    *cache
 	throttle *throttle
+	// Tries of passwords, by user and address, and by address alone.
+	accounts, addresses *throttle
 
 	tokenKeys   atomic.Pointer[keyring]
 	receiptKeys atomic.Pointer[keyring]
 	revoked     revocations
+	sessions    sessions
 	// generation grows after each change of keys or revocations can be read.
 	generation atomic.Uint64
 
@@ -90,7 +94,8 @@ func New(ctx context.Context, o Options) (*Authority, error) {
 	}
 	a := &Authority{
 		o: o, reg: o.Registry, state: o.State, now: o.Now, log: o.Logger,
-		cache: newCache(o.CacheSize), throttle: newThrottle(), done: make(chan struct{}),
+		cache: newCache(o.CacheSize), throttle: newThrottle(failBurst, failRefill), done: make(chan struct{}),
+		accounts: newThrottle(failBurst, failRefill), addresses: newThrottle(addressBurst, addressRefill),
 	}
 	var err error
 	if a.seal, err = newSealer(o.MasterKey); err != nil {
@@ -139,6 +144,7 @@ func (a *Authority) watch() error {
 	}
 	a.state.Watch(ringPrefix, follow)
 	a.state.Watch(revokedPrefix, follow)
+	a.state.Watch(sessionPrefix, follow)
 	mu.Lock()
 	defer mu.Unlock()
 	loading = false
@@ -211,6 +217,13 @@ func (a *Authority) follow(e journal.Entry) error {
 			return fmt.Errorf("auth: %s cannot be read: %w", e.Key, err)
 		}
 		a.revoked.add(v.Tokens, a.now().Unix())
+	case strings.HasPrefix(e.Key, sessionPrefix):
+		var v sessionsValue
+		if err := json.Unmarshal(e.Value, &v); err != nil {
+			return fmt.Errorf("auth: %s cannot be read: %w", e.Key, err)
+		}
+		// No judgement of a token or session rests on the others.
+		return a.sessions.take(strings.TrimPrefix(e.Key, sessionPrefix), v.Sessions, a.now().Unix())
 	default:
 		return nil
 	}

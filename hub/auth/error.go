@@ -49,8 +49,20 @@ var (
 	errLifetime  = &TokenError{"lifetime", "令牌有效期超过 15 分钟" + again, "the token lives longer than 15 minutes: get one from /oauth2/token"}
 	errRevoked   = &TokenError{"revoked", "令牌已被撤销" + again, "the token has been revoked: get a new one from /oauth2/token"}
 	errClient    = &TokenError{"client", "客户端或其机构已停用；请联系管理员。", "the client or its agency is disabled: ask your admin"}
+	errSession   = &TokenError{"session", "会话已结束；请重新登录。", "the session has ended: log in again"}
 	errMissing   = &TokenError{"missing", "请求缺少令牌：请在 Authorization 头中以 Bearer 方式提供，令牌来自 /oauth2/token。", "the request has no token: send Authorization: Bearer with one from /oauth2/token"}
 )
+
+// ErrLogin is one answer for an unknown user, a wrong password and a disabled
+// account: which it was is nobody's business who cannot log in.
+var ErrLogin = errors.New("auth: the user or the password is wrong")
+
+// ThrottledError says that too many log-ins have failed.
+type ThrottledError struct{ Wait time.Duration }
+
+func (e *ThrottledError) Error() string {
+	return "auth: too many failed log-ins: wait " + e.Wait.String()
+}
 
 // refusal turns the JWT library's verdict into ours.
 func refusal(err error) *TokenError {

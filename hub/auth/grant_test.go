@@ -94,7 +94,7 @@ func TestFailedLogInsAreThrottledByClientAndAddress(t *testing.T) {
 }
 
 func TestThrottleIsBounded(t *testing.T) {
-	th, now := newThrottle(), start
+	th, now := newThrottle(failBurst, failRefill), start
 	for i := range maxBuckets + 100 {
 		th.fail(strings.Repeat("x", i%7)+time.Duration(i).String(), now)
 	}

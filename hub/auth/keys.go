@@ -274,6 +274,7 @@ func (a *Authority) keepKeys(ctx context.Context) {
 func (a *Authority) tidy(ctx context.Context) {
 	now := a.now()
 	a.revoked.forget(now.Unix())
+	a.sessions.forget(now.Unix())
 	for use, period := range map[string]time.Duration{UseToken: a.o.KeyPeriod, UseReceipt: a.o.ReceiptPeriod} {
 		if now.Before(a.ring(use).Load().last().signFrom.Add(period)) {
 			continue

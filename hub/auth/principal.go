@@ -8,18 +8,25 @@ import (
 	"github.com/zida-hub/zida/schemas"
 )
 
-// Principal is the caller of a request: what its token says, cut down to what
-// the registry grants at this moment. It is shared between requests and must
-// not be changed.
+// Principal is the caller of a request: what its token or session says, cut down
+// to what the registry grants at this moment. It is shared between requests and
+// must not be changed.
 type Principal struct {
-	ClientID  string
+	ClientID  string // a client's id or a user's; no two are alike
 	Agency    string
 	Regions   []string // GB/T 2260; 512000 covers 5120xx
 	Scopes    []string
 	Clearance schemas.Classification
-	TokenID   string // jti
+	TokenID   string // jti; "" for a session
 	Expires   time.Time
+	// Role is that of a person with a session; "" for a program with a token.
+	Role string
+	// MustChange bars a person from everything but a change of the password.
+	MustChange bool
 }
+
+// IsPerson tells a person with a session from a program with a token.
+func (p *Principal) IsPerson() bool { return p.Role != "" }
 
 // CanPush reports whether the caller may push and retract records of a dataset;
 // the rows' regions are checked apart.

@@ -17,11 +17,12 @@ import (
 func newAdmin(s *session) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "admin",
-		Short: "Register agencies and clients, read the audit record",
+		Short: "Register agencies, clients and users, read the audit record",
 		Example: "  zida admin agency add --id dazu-wlj --name 大足区文化和旅游发展委员会 --region 500111 --data ./data\n" +
-			"  zida admin client add --agency dazu-wlj --scope push:tourism_flow --scope query --data ./data --json",
+			"  zida admin client add --agency dazu-wlj --scope push:tourism_flow --scope query --data ./data --json\n" +
+			"  zida admin user add --id dazu.lin --role steward --agency dazu-wlj --data ./data",
 	}
-	cmd.AddCommand(newAdminAgency(s), newAdminClient(s), newAdminContract(s), newAdminLog(s))
+	cmd.AddCommand(newAdminAgency(s), newAdminClient(s), newAdminUser(s), newAdminContract(s), newAdminMap(s), newAdminLog(s))
 	return cmd
 }
 

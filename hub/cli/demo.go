@@ -18,12 +18,27 @@ import (
 	"github.com/zida-hub/zida/hub/cli/demo"
 )
 
-// demoLogin is a line of DIR/demo.json.
+// demoLogins is DIR/demo.json. Earlier versions wrote the list of clients alone.
+type demoLogins struct {
+	Clients []demoLogin `json:"logins"`
+	Users   []demoUser  `json:"users"`
+}
+
+// demoLogin is a client of a side.
 type demoLogin struct {
 	Agency       string `json:"agency"`
 	Name         string `json:"name"`
 	ClientID     string `json:"client_id"`
 	ClientSecret string `json:"client_secret"`
+}
+
+// UnmarshalJSON reads the earlier form too.
+func (d *demoLogins) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &d.Clients) == nil {
+		return nil
+	}
+	type plain demoLogins
+	return json.Unmarshal(data, (*plain)(d))
 }
 
 func newDemo(s *session) *cobra.Command {
@@ -98,42 +113,60 @@ func (s *session) demoFile() string { return filepath.Join(s.data, "demo.json") 
 // fillDemo registers the two sides and pushes their figures, once a directory.
 func (s *session) fillDemo(ctx context.Context, url string, now time.Time) error {
 	var first string
-	var logins []demoLogin
+	var logins demoLogins
 	data, err := os.ReadFile(s.demoFile())
 	if err == nil {
 		err = json.Unmarshal(data, &logins)
 	}
 	switch {
-	case err == nil && len(logins) == len(demo.Sides):
+	case err == nil && len(logins.Clients) == len(demo.Sides):
 		s.say("its data is from an earlier start; remove %s to make it anew", s.data)
 	case err == nil || errors.Is(err, os.ErrNotExist):
 		// The file goes first, so that a start that is cut short is known for a demo.
-		if err := writeFile(s.demoFile(), []byte("[]\n")); err != nil {
+		if err := writeFile(s.demoFile(), []byte("{}\n")); err != nil {
 			return err
 		}
-		if logins, first, err = s.makeDemo(ctx, url, now); err != nil {
+		if logins.Clients, first, err = s.makeDemo(ctx, url, now); err != nil {
 			return err
 		}
-		if data, err = json.MarshalIndent(logins, "", "  "); err != nil { //nolint:gosec // the demo's log-ins are kept for its user, 0600
-			return err
-		}
-		if err := writeFile(s.demoFile(), append(data, '\n')); err != nil {
+		if err := s.keepDemo(&logins); err != nil {
 			return err
 		}
 	default:
 		return fmt.Errorf("%s is damaged: %w; remove %s to start anew", s.demoFile(), err, s.data)
 	}
-	return s.welcome(url, logins, first)
+	if len(logins.Users) == 0 { // data of an earlier version has none
+		if logins.Users, err = s.demoUsers(ctx, url); err != nil {
+			return err
+		}
+		if err := s.keepDemo(&logins); err != nil {
+			return err
+		}
+	}
+	return s.welcome(url, &logins, first)
+}
+
+func (s *session) keepDemo(logins *demoLogins) error {
+	data, err := json.MarshalIndent(logins, "", "  ") //nolint:gosec // the demo's log-ins are kept for its user, 0600
+	if err != nil {
+		return err
+	}
+	return writeFile(s.demoFile(), append(data, '\n'))
+}
+
+// demoAdmin is the operator's client.
+func (s *session) demoAdmin(url string) (*connectors.Client, error) {
+	who, err := readAdmin(s.data)
+	if err != nil {
+		return nil, err
+	}
+	return s.client(&credentials{URL: url, ClientID: who.ClientID, ClientSecret: who.ClientSecret, from: who.from})
 }
 
 // makeDemo answers the log-ins, and the moment up to which there were first reports
 // only.
 func (s *session) makeDemo(ctx context.Context, url string, now time.Time) (logins []demoLogin, first string, err error) {
-	who, err := readAdmin(s.data)
-	if err != nil {
-		return nil, "", err
-	}
-	admin, err := s.client(&credentials{URL: url, ClientID: who.ClientID, ClientSecret: who.ClientSecret, from: who.from})
+	admin, err := s.demoAdmin(url)
 	if err != nil {
 		return nil, "", err
 	}
@@ -164,9 +197,7 @@ func (s *session) makeDemo(ctx context.Context, url string, now time.Time) (logi
 func registerDemo(ctx context.Context, admin *connectors.Client, side demo.Side) (demoLogin, error) {
 	login := demoLogin{Agency: side.ID, Name: side.Name}
 	agency := map[string]any{"id": side.ID, "name": side.Name, "regions": []string{side.Region}}
-	_, err := admin.Admin(ctx, http.MethodPost, "/agencies", nil, agency)
-	var problem *connectors.Problem
-	if err != nil && (!errors.As(err, &problem) || problem.Status != http.StatusConflict) {
+	if _, err := admin.Admin(ctx, http.MethodPost, "/agencies", nil, agency); err != nil && !isThere(err) {
 		return login, err
 	}
 	raw, err := admin.Admin(ctx, http.MethodPost, "/clients", nil, map[string]any{
@@ -176,6 +207,12 @@ func registerDemo(ctx context.Context, admin *connectors.Client, side demo.Side)
 		return login, err
 	}
 	return login, json.Unmarshal(raw, &login)
+}
+
+// isThere says that what was to be made had been made before.
+func isThere(err error) bool {
+	var problem *connectors.Problem
+	return errors.As(err, &problem) && problem.Status == http.StatusConflict
 }
 
 // pushDemo pushes everything in its order, without waiting for each to be seen, and
@@ -261,22 +298,26 @@ func pushKind(s *demo.Submission) string {
 
 // welcome prints the address and the log-ins: this is what the demo is for.
 // first is empty when the data is from an earlier start.
-func (s *session) welcome(url string, logins []demoLogin, first string) error {
+func (s *session) welcome(url string, logins *demoLogins, first string) error {
 	if s.json {
-		doc := map[string]any{"url": url, "data": s.data, "logins": logins}
+		doc := map[string]any{"url": url, "data": s.data, "logins": logins.Clients, "users": logins.Users}
 		optional(doc, "first_reports_until", first)
 		return json.NewEncoder(s.out).Encode(doc)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "\nzida demo is ready: %s        (documents: %s/docs)\nall of its data is generated (演示数据)\n\n", url, url)
 	grid := [][]string{{"AGENCY", "CLIENT ID", "SECRET", "NAME"}}
-	for _, l := range logins {
+	for _, l := range logins.Clients {
 		grid = append(grid, []string{l.Agency, l.ClientID, l.ClientSecret, l.Name})
 	}
 	if err := writeGrid(&b, grid, nil); err != nil {
 		return err
 	}
-	fmt.Fprintf(&b, "the operator's is in %s\n\ntry, in another terminal:\n", filepath.Join(s.data, "admin.json"))
+	b.WriteString("\nPAGE LOG-INS\n")
+	if err := writeGrid(&b, userGrid(logins.Users), nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(&b, "\nthe operator's is in %s\n\ntry, in another terminal:\n", filepath.Join(s.data, "admin.json"))
 	fmt.Fprintf(&b, "  zida query visitors --by region --grain month --data %s\n", s.data)
 	fmt.Fprintf(&b, "  zida query output_value --by year --data %s\n", s.data)
 	if first != "" {

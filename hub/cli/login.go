@@ -285,18 +285,24 @@ func (s *session) readSecret() (string, error) {
 	if v := os.Getenv(envSecret); v != "" {
 		return v, nil
 	}
+	secret, err := s.readHidden("client secret: ")
+	if secret = strings.TrimSpace(secret); err == nil && secret == "" {
+		err = usage("no secret was given: type it, or pipe it in, or set %s", envSecret)
+	}
+	return secret, err
+}
+
+// readHidden takes a line from a prompt that does not show what is typed, or all of
+// standard input, without the end of its line.
+func (s *session) readHidden(prompt string) (string, error) {
 	var data []byte
 	var err error
 	if f, ok := s.in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		_, _ = fmt.Fprint(s.err, "client secret: ")
+		_, _ = fmt.Fprint(s.err, prompt)
 		data, err = term.ReadPassword(int(f.Fd()))
 		s.say("")
 	} else {
 		data, err = io.ReadAll(io.LimitReader(s.in, 4096))
 	}
-	secret := strings.TrimSpace(string(data))
-	if err == nil && secret == "" {
-		err = usage("no secret was given: type it, or pipe it in, or set %s", envSecret)
-	}
-	return secret, err
+	return strings.TrimRight(string(data), "\r\n"), err
 }

@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// Actor is who acts: the client of a verified token, or the hub itself.
+// Actor is who acts: the client of a verified token, the user of a session, or
+// the hub itself.
 type Actor struct {
-	Client    string
+	Client    string // a client's id or a user's
 	Agency    string
-	Admin     bool // the token carries scope admin
+	Admin     bool // the token or session carries scope admin
 	RequestID string
 	Reason    string
 }
@@ -32,7 +33,7 @@ func (a Actor) IsOperator() bool { return a.Admin && a.Agency == Operator }
 // read every act.
 type Act struct {
 	Sequence    uint64    `json:"sequence,omitempty"` // its revision in the state; the cursor of Acts
-	Actor       string    `json:"actor"`              // client id
+	Actor       string    `json:"actor"`              // client or user id
 	ActorAgency string    `json:"actor_agency"`
 	Action      string    `json:"action"` // such as client.create
 	Object      string    `json:"object"` // such as client.c-0123

@@ -145,6 +145,9 @@ func (r *Registry) createClient(ctx context.Context, by Actor, c *Client) (*Clie
 		if !named {
 			c.ID = c.Agency + "-" + randomName()
 			cred.ClientID = c.ID
+			if _, taken := r.User(c.ID); taken && attempt < 5 {
+				continue
+			}
 		}
 		var diff changes
 		c.diff(&Client{}, &diff)

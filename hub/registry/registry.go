@@ -1,5 +1,5 @@
 // Package registry knows who takes part in the exchange: agencies, the clients
-// that act for them, what each may do, and the act by which every one of these
+// and people that act for them, what each may do, and the act by which every one of these
 // facts came to be. It is kept in the journal's key-value state, so every
 // replica holds the same view and the history of that state is the audit log.
 //
@@ -30,6 +30,7 @@ const Operator = "zida"
 const (
 	agencyPrefix = "agency."
 	clientPrefix = "client."
+	userPrefix   = "user."
 )
 
 // Options for Open.
@@ -39,16 +40,17 @@ type Options struct {
 	Logger *slog.Logger     // nil: slog.Default
 }
 
-// Registry is the view of all agencies and clients, and the only writer of it.
+// Registry is the view of all agencies, clients and users, and the only writer of it.
 type Registry struct {
-	state *journal.State
-	now   func() time.Time
-	log   *slog.Logger
+	state   *journal.State
+	now     func() time.Time
+	log     *slog.Logger
+	hashing chan struct{} // a slot for each password hash under way
 
 	view       atomic.Pointer[view]
 	generation atomic.Uint64
 
-	// mu orders the two watches, which may call from two goroutines. While
+	// mu orders the watches, which may call from several goroutines. While
 	// loading is set the snapshot is changed in place: nobody has seen it yet,
 	// and copying it for each of n entries would cost n².
 	mu      sync.Mutex
@@ -59,6 +61,7 @@ type Registry struct {
 type view struct {
 	agencies map[string]*Agency
 	clients  map[string]*Client
+	users    map[string]*User
 }
 
 // Open reads the registry from the state and follows it from then on. The
@@ -76,11 +79,12 @@ func Open(ctx context.Context, o Options) (*Registry, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	r := &Registry{state: o.State, now: o.Now, log: o.Logger}
-	r.loading = &view{agencies: map[string]*Agency{}, clients: map[string]*Client{}}
+	r := &Registry{state: o.State, now: o.Now, log: o.Logger, hashing: make(chan struct{}, hashesAtOnce)}
+	r.loading = &view{agencies: map[string]*Agency{}, clients: map[string]*Client{}, users: map[string]*User{}}
 	r.view.Store(&view{})
 	o.State.Watch(agencyPrefix, r.apply)
 	o.State.Watch(clientPrefix, r.apply)
+	o.State.Watch(userPrefix, r.apply)
 	r.mu.Lock()
 	r.view.Store(r.loading)
 	r.loading = nil
@@ -89,12 +93,13 @@ func Open(ctx context.Context, o Options) (*Registry, error) {
 	return r, nil
 }
 
-// record is the value of an agency's or client's key: the thing as it is after
-// the act that wrote it.
+// record is the value of an agency's, client's or user's key: the thing as it is
+// after the act that wrote it.
 type record struct {
 	Act    Act           `json:"act"`
 	Agency *Agency       `json:"agency,omitempty"`
 	Client *storedClient `json:"client,omitempty"`
+	User   *storedUser   `json:"user,omitempty"`
 }
 
 // apply takes one entry of the state into the view. A value that cannot be read
@@ -110,12 +115,14 @@ func (r *Registry) apply(e journal.Entry) {
 	next := r.loading
 	if next == nil {
 		now := r.view.Load()
-		next = &view{agencies: now.agencies, clients: now.clients}
+		next = &view{agencies: now.agencies, clients: now.clients, users: now.users}
 		switch {
 		case rec.Agency != nil:
 			next.agencies = maps.Clone(now.agencies)
 		case rec.Client != nil:
 			next.clients = maps.Clone(now.clients)
+		case rec.User != nil:
+			next.users = maps.Clone(now.users)
 		}
 	}
 	switch {
@@ -130,8 +137,16 @@ func (r *Registry) apply(e journal.Entry) {
 		}
 		c.Revision, c.UpdatedAt = e.Revision, rec.Act.At
 		next.clients[c.ID] = c
+	case rec.User != nil && userPrefix+rec.User.ID == e.Key:
+		u, err := rec.User.open()
+		if err != nil {
+			r.log.Error("user entry cannot be read", "key", e.Key, "revision", e.Revision, "error", err)
+			return
+		}
+		u.Revision, u.UpdatedAt = e.Revision, rec.Act.At
+		next.users[u.ID] = u
 	default:
-		r.log.Error("registry entry holds neither an agency nor a client of its key", "key", e.Key, "revision", e.Revision)
+		r.log.Error("registry entry holds no agency, client or user of its key", "key", e.Key, "revision", e.Revision)
 		return
 	}
 	if r.loading == nil {
@@ -156,6 +171,12 @@ func (r *Registry) Client(id string) (*Client, bool) {
 	return c, ok
 }
 
+// User finds a user. The value is shared and must not be changed.
+func (r *Registry) User(id string) (*User, bool) {
+	u, ok := r.view.Load().users[id]
+	return u, ok
+}
+
 // Agencies lists every agency by id. Names and regions are no secret between
 // the two sides, so every reader of the admin API may see them.
 func (r *Registry) Agencies() []*Agency {
@@ -174,10 +195,23 @@ func (r *Registry) Clients(agency string) []*Client {
 	return out
 }
 
-// Grants is what a client may do at this moment: what it was given, cut down to
-// what its agency holds.
+// Users lists the users of an agency by id; agency "" lists all.
+func (r *Registry) Users(agency string) []*User {
+	var out []*User
+	for _, u := range r.view.Load().users {
+		if agency == "" || u.Agency == agency {
+			out = append(out, u)
+		}
+	}
+	slices.SortFunc(out, func(a, b *User) int { return strings.Compare(a.ID, b.ID) })
+	return out
+}
+
+// Grants is what a client or user may do at this moment: what it was given, cut
+// down to what its agency holds.
 type Grants struct {
-	Client    *Client
+	Client    *Client // nil for a user
+	User      *User   // nil for a client
 	Agency    *Agency
 	Scopes    []string
 	Regions   []string
@@ -199,5 +233,28 @@ func (r *Registry) Grants(id string) (Grants, bool) {
 		Client: c, Agency: a, Regions: a.Regions,
 		Scopes:    IntersectScopes(c.Scopes, a.Scopes),
 		Clearance: lower(c.Clearance, a.Clearance),
+	}, true
+}
+
+// UserGrants answers for a user who is enabled, as the agency is. A viewer reads
+// up to internal whatever the account says.
+func (r *Registry) UserGrants(id string) (Grants, bool) {
+	v := r.view.Load()
+	u, ok := v.users[id]
+	if !ok || u.Disabled {
+		return Grants{}, false
+	}
+	a, ok := v.agencies[u.Agency]
+	if !ok || a.Disabled {
+		return Grants{}, false
+	}
+	clearance := lower(u.Clearance, a.Clearance)
+	if u.Role == RoleViewer {
+		clearance = lower(clearance, "internal")
+	}
+	return Grants{
+		User: u, Agency: a, Regions: a.Regions,
+		Scopes:    IntersectScopes(roleScopes[u.Role], a.Scopes),
+		Clearance: clearance,
 	}, true
 }

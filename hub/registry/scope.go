@@ -18,7 +18,25 @@ const (
 // AllScopes is everything there is to grant.
 var AllScopes = []string{"push:*", "read:*", ScopeQuery, ScopeAdmin, ScopeAudit}
 
+// The roles that a user can have.
+const (
+	RoleViewer  = "viewer"
+	RoleAnalyst = "analyst"
+	RoleSteward = "steward"
+	RoleAdmin   = "admin"
+)
+
+// roleScopes is what each role holds at most; its agency's scopes bound it. What a
+// viewer and an analyst may read differs by clearance.
+var roleScopes = map[string][]string{
+	RoleViewer:  {ScopeQuery, "read:*"},
+	RoleAnalyst: {ScopeQuery, "read:*"},
+	RoleSteward: {ScopeQuery, "read:*", "push:*", ScopeAudit},
+	RoleAdmin:   {ScopeQuery, "read:*", "push:*", ScopeAudit, ScopeAdmin},
+}
+
 var (
+	userPattern   = regexp.MustCompile(`^[a-z][a-z0-9.-]{1,38}[a-z0-9]$`)
 	scopePattern  = regexp.MustCompile(`^(?:(?:push|read):(?:\*|[a-z][a-z0-9_]{0,63})|query|admin|audit)$`)
 	agencyPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,30}[a-z0-9]$`)
 	regionPattern = regexp.MustCompile(`^[1-9][0-9]{5}$`)

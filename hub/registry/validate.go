@@ -14,6 +14,7 @@ const (
 	maxKeys    = 5 // public keys a client
 	maxSecrets = 2 // live at once: the old one and its successor
 	maxClients = 500
+	maxUsers   = 500
 )
 
 func (f *faults) agencyID(field, id string) {
@@ -21,6 +22,19 @@ func (f *faults) agencyID(field, id string) {
 		f.add(field, "pattern", id,
 			"编号须为 2–32 个小写字母、数字或连字符，以字母开头，例如 dazu-wlj。",
 			"an id has 2 to 32 lower-case letters, digits and hyphens and begins with a letter, such as dazu-wlj")
+	}
+}
+
+// IsUserID reports whether a text has the form of a user's id.
+func IsUserID(id string) bool { return userPattern.MatchString(id) && !strings.Contains(id, "..") }
+
+// userID allows what a key of the state can hold: dots part its tokens, so that no
+// two may stand together.
+func (f *faults) userID(field, id string) {
+	if !IsUserID(id) {
+		f.add(field, "pattern", id,
+			"用户编号须为 3–40 个小写字母、数字、点或连字符，以字母开头，不含连续的点，例如 dazu.lin。",
+			"a user's id has 3 to 40 lower-case letters, digits, dots and hyphens, begins with a letter and has no two dots in a row, such as dazu.lin")
 	}
 }
 

@@ -94,5 +94,10 @@ func (r *Registry) revision(key string) uint64 {
 			return c.Revision
 		}
 	}
+	if id, ok := strings.CutPrefix(key, userPrefix); ok {
+		if u := v.users[id]; u != nil {
+			return u.Revision
+		}
+	}
 	return 0
 }

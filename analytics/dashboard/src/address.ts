@@ -10,7 +10,7 @@ import { isDay } from './time'
 //   f=region:in:500111,512021   a filter; may be repeated; "\" goes before a comma of a value
 //   as_of=2026-11-01T00:00:00+08:00   as it was known then
 //   sort=-visitors          order of tables
-//   metrics=a,b  dims=x,y  chart=line   what the explorer asks
+//   metrics=a,b  dims=x,y  chart=line  limit=20   what the explorer asks
 //   id=42-7                 the submission, dataset or tab that a page shows
 //   panel=load              the panel that fills the page
 //   lang=en theme=dark mode=wall   how it is shown; mode is wall or print
@@ -34,6 +34,7 @@ export interface Address {
   metrics: string[]
   dims: string[]
   chart?: string
+  limit?: number
   id?: string
   panel?: string
   lang: 'zh' | 'en'
@@ -97,6 +98,7 @@ export function encode(a: Address): string {
   put('metrics', a.metrics.join(','))
   put('dims', a.dims.join(','))
   put('chart', a.chart)
+  if (a.limit !== undefined) put('limit', String(a.limit))
   put('id', a.id)
   put('panel', a.panel)
   if (a.lang !== 'zh') put('lang', a.lang)
@@ -141,6 +143,8 @@ export function decode(search: string): Address {
   a.metrics = names(given.get('metrics')).filter((v) => word.test(v)).slice(0, 20)
   a.dims = names(given.get('dims')).filter((v) => word.test(v)).slice(0, 10)
   set('chart', read('chart', (v) => word.test(v)))
+  const limit = read('limit', (v) => /^[1-9][0-9]{0,4}$/.test(v))
+  if (limit !== undefined) a.limit = Number(limit)
   set('id', read('id', (v) => /^[A-Za-z0-9_.-]{1,80}$/.test(v)))
   set('panel', read('panel', (v) => word.test(v)))
   set('lang', read('lang', (v) => v === 'zh' || v === 'en') as Address['lang'] | undefined)

@@ -16,6 +16,17 @@ export function whenSignedOut(f: () => void): void {
   onSignedOut = f
 }
 
+/** A wall's token, where this page runs on one; null: the session's cookie does. */
+let bearer: ((anew: boolean) => Promise<string>) | null = null
+export function useBearer(f: typeof bearer): void {
+  bearer = f
+}
+
+/** The header of a wall's token, for calls that do not go through call. */
+export async function authorization(anew = false): Promise<Record<string, string>> {
+  return bearer ? { Authorization: 'Bearer ' + (await bearer(anew)) } : {}
+}
+
 export interface CallOptions {
   method?: string
   body?: BodyInit | undefined
@@ -36,7 +47,12 @@ export async function call(path: string, o: CallOptions = {}): Promise<Response>
   if (o.signal) init.signal = o.signal
   let response: Response
   try {
+    Object.assign(headers, await authorization())
     response = await fetch(path, init)
+    if (response.status === 401 && bearer) {
+      Object.assign(headers, await authorization(true)) // the hub may have changed its keys
+      response = await fetch(path, init)
+    }
   } catch (cause) {
     if (o.signal?.aborted) throw cause
     throw new ProblemError({

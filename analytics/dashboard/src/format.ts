@@ -1,4 +1,5 @@
 import { english } from './i18n'
+import { agencyName, regionName } from './names'
 import type { CellValue, Column } from './types'
 
 // How figures are written: 万 and 亿 where a Chinese reader expects them, with the exact
@@ -99,8 +100,17 @@ export function cellText(value: CellValue, column: Column, grain?: string): stri
     case 'boolean':
       return value ? (english.value ? 'yes' : '是') : english.value ? 'no' : '否'
     default:
-      return String(value)
+      return valueText(value, column)
   }
+}
+
+/** A code as people call it: by its contract's label, or by its list's name. */
+export function valueText(value: CellValue, column: Column): string {
+  if (value === null || value === '') return '—'
+  const s = String(value)
+  if (column.labels?.[s] !== undefined) return column.labels[s]
+  if (column.code_list === 'region') return regionName(s)
+  return column.name === 'agency' ? agencyName(s) : s
 }
 
 /** How long ago, in words. */

@@ -1,8 +1,10 @@
 import { computed, ref, shallowRef } from 'vue'
 import { type Address, decode, emptyAddress, encode } from './address'
-import { get, problemFrom, whenSignedOut, whoAmI } from './api'
+import { get, problemFrom, send, useBearer, whenSignedOut, whoAmI } from './api'
 import { lang } from './i18n'
+import { agencies, type Party, regions } from './names'
 import type { Dataset, Metric, Problem, Session, View } from './types'
+import { forgetWall, makeWall, wallKey, wallToken } from './wallkey'
 
 // What the whole page shares: the address, who is looking, and what there is to look at.
 
@@ -21,7 +23,7 @@ export function go(change: Partial<Record<keyof Address, unknown>>, how: 'push' 
 
 /** Another view keeps the reader's range, filters and as-of where it can: nothing is lost between boards. */
 export function goView(view: string, change: Partial<Record<keyof Address, unknown>> = {}): void {
-  go({ view, grain: undefined, sort: [], metrics: [], dims: [], chart: undefined, id: undefined, panel: undefined, ...change })
+  go({ view, grain: undefined, sort: [], metrics: [], dims: [], chart: undefined, limit: undefined, id: undefined, panel: undefined, ...change })
   window.scrollTo({ top: 0 })
 }
 
@@ -85,6 +87,7 @@ function has(scope: string): boolean {
 
 export async function findSession(): Promise<void> {
   try {
+    if (wall.value && (await enterAsWall())) return
     setSession(await whoAmI())
   } catch (e) {
     if (problemFrom(e).status === 401) setSession(null)
@@ -92,36 +95,82 @@ export async function findSession(): Promise<void> {
   }
 }
 
+/** This machine's own right to look, where an admin has registered it as a wall screen. */
+export const wallClient = ref<string | null>(null)
+
+async function enterAsWall(): Promise<boolean> {
+  const key = await wallKey()
+  if (!key) return false
+  try {
+    await wallToken(key)
+  } catch (e) {
+    const status = (e as { status?: number }).status ?? 0
+    if (status === 400 || status === 401) return false // it was ended: a person may still log in
+    throw e
+  }
+  useBearer((anew) => wallToken(key, anew))
+  wallClient.value = key.client
+  setSession({
+    user: key.client, name: key.client, agency: key.agency, agency_name: key.agencyName, side: key.side, regions: key.regions,
+    role: 'viewer', scopes: ['query', 'read:*'], clearance: key.clearance, must_change: false, expires_at: '',
+  })
+  return true
+}
+
+/** Leaving the wall's picture leaves its right to look behind: a person sees with their own. */
+export async function leaveWall(): Promise<void> {
+  if (wallClient.value !== null) {
+    useBearer(null)
+    wallClient.value = null
+    signedIn.value = 'unknown'
+  }
+  go({ mode: 'desk' })
+  if (signedIn.value === 'unknown') await findSession()
+}
+
+export async function registerWall(): Promise<void> {
+  const s = session.value
+  if (!s) return
+  const clearance = s.clearance === 'public' ? 'public' : 'internal'
+  await makeWall({ agency: s.agency, agencyName: s.agency_name, side: s.side, regions: s.regions, clearance }, async (jwk) => {
+    const made = await send<{ client_id: string }>('POST', '/v1/admin/clients?reason=' + encodeURIComponent('登记大屏 wall screen'), {
+      agency: s.agency, name: '大屏', scopes: ['query', 'read:*'], clearance, public_key: jwk,
+    })
+    return made.client_id
+  })
+}
+
+export { forgetWall }
+export { agencies, agencyName, type Party, regionName } from './names'
+
 // --- what there is ---------------------------------------------------------
 
 export const views = shallowRef<View[]>([])
 export const metrics = shallowRef<Map<string, Metric>>(new Map())
 export const datasets = shallowRef<Map<string, Dataset>>(new Map())
-export const agencies = shallowRef<Map<string, string>>(new Map())
 /** When the hub first received anything: how far back "as it was known" can go. */
 export const firstReceived = ref<string | null>(null)
 export const catalogProblem = shallowRef<Problem | null>(null)
 
 export async function loadCatalog(): Promise<void> {
   try {
-    const [v, m, d] = await Promise.all([
-      get<{ views: View[]; first_received_at?: string; agencies?: { id: string; name: string }[] }>('/v1/views'),
+    const [v, m, d, p, r] = await Promise.all([
+      get<{ views: View[] }>('/v1/views'),
       get<{ metrics: Metric[] }>('/v1/metrics'),
       get<{ datasets: Dataset[] }>('/v1/datasets'),
+      get<{ agencies: Party[]; first_received_at?: string }>('/v1/parties'),
+      can.read('region') ? get<{ records: Record<string, string>[] }>('/v1/datasets/region/records?limit=1000') : { records: [] },
     ])
     views.value = [...v.views].sort((a, b) => a.order - b.order)
-    firstReceived.value = v.first_received_at ?? null
-    agencies.value = new Map((v.agencies ?? []).map((a) => [a.id, a.name]))
+    firstReceived.value = p.first_received_at ?? null
+    agencies.value = new Map(p.agencies.map((a) => [a.id, a]))
+    regions.value = new Map(r.records.map((x) => [x.region ?? '', { zh: x.name ?? '', en: x.name_en ?? '' }]))
     metrics.value = new Map(m.metrics.map((x) => [x.name, x]))
     datasets.value = new Map(d.datasets.map((x) => [x.id, x]))
     catalogProblem.value = null
   } catch (e) {
     catalogProblem.value = problemFrom(e)
   }
-}
-
-export function agencyName(id: string): string {
-  return agencies.value.get(id) ?? id
 }
 
 export const language = computed({

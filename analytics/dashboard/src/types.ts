@@ -12,6 +12,8 @@ export interface Column {
   masked?: boolean // above the reader's clearance: every value is null
   dataset?: string
   classification?: string
+  labels?: Record<string, string> // of values, in the reader's language
+  code_list?: string // the reference list that values come from
 }
 
 export interface Answer {

@@ -62,6 +62,7 @@ var files = []file{
 	{dataset: "service_crossregion", write: (*World).writeServices, revise: (*World).reviseServices, retract: (*World).retractServices, reason: "系统测试数据"},
 	{dataset: "reservoir_hourly", write: (*World).writeLevels, revise: (*World).reviseLevels},
 	{dataset: "visitor_origin", write: (*World).writeOrigins, revise: (*World).reviseOrigins},
+	{dataset: "date_note", write: (*World).writeNotes, revise: (*World).reviseNotes},
 }
 
 // Submissions makes what both sides push, in its order. A body is good until the next

@@ -29,12 +29,13 @@ var shanghai = time.FixedZone("Asia/Shanghai", 8*60*60)
 // Side is one of the two agencies that the demo plays.
 type Side struct {
 	ID, Name, Region string
+	Short            string // begins the ids of its users
 }
 
 // Sides are the two of them.
 var Sides = []Side{
-	{"dazu-wlj", "大足区文化和旅游发展委员会（演示）", dazu},
-	{"ziyang-wglj", "资阳市文化广播电视和旅游局（演示）", ziyang},
+	{"dazu-wlj", "大足区文化和旅游发展委员会（演示）", dazu, "dazu"},
+	{"ziyang-wglj", "资阳市文化广播电视和旅游局（演示）", ziyang, "ziyang"},
 }
 
 // The regions that take part.

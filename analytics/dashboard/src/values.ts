@@ -1,0 +1,24 @@
+import { send } from './api'
+import type { Answer, Metric } from './types'
+
+export interface Choice {
+  value: string
+  text: string
+}
+
+/** The values that a dimension of a metric's dataset has now, with their names where a list gives one. */
+export async function choicesOf(dimension: string, metric: Metric, all: Map<string, Metric>): Promise<Choice[]> {
+  const stem = dimension.replace(/_(id|region)$/, '')
+  const named = dimension === 'region' ? 'region_name' : `${stem}_name`
+  const count = all.get(metric.dataset + '_records') ?? metric
+  const dims = [dimension, ...(named !== dimension && count.dimensions.some((d) => d.name === named) ? [named] : [])]
+  for (const d of count.requires ?? []) if (!dims.includes(d)) dims.push(d)
+  const a = await send<Answer>('POST', '/v1/query', { metrics: [count.name], dimensions: dims, limit: 1000 })
+  const label = a.columns.findIndex((c) => c.name === named && named !== dimension)
+  const found = new Map<string, string>()
+  for (const r of a.rows) {
+    const value = String(r[0] ?? '')
+    if (value !== '' && !found.has(value)) found.set(value, label > 0 && r[label] != null ? `${String(r[label])} ${value}` : value)
+  }
+  return [...found].map(([value, text]) => ({ value, text }))
+}

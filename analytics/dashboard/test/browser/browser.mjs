@@ -1,0 +1,142 @@
+// A real browser on the page, with an eye on what no page of ours may do: ask another host,
+// break its own policy, fail in a script, or be unreadable to somebody.
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { chromium } from 'playwright-core'
+
+const require = createRequire(import.meta.url)
+const axeSource = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8')
+
+export const sizes = {
+  desk: { width: 1440, height: 900 },
+  phone: { width: 360, height: 740 },
+  wall: { width: 1920, height: 1080 },
+}
+
+export async function startBrowser() {
+  const name = process.env.BROWSER ?? 'chromium'
+  const executablePath = name.includes('/') ? name : execFileSync('sh', ['-c', 'command -v "$0"', name], { encoding: 'utf8' }).trim()
+  const profile = await mkdtemp(join(tmpdir(), 'zida-browser-'))
+  const browser = await chromium.launch({
+    executablePath,
+    headless: true,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--disable-dev-shm-usage', '--force-color-profile=srgb', `--disk-cache-dir=${profile}`],
+  })
+  return {
+    browser,
+    async stop() {
+      await browser.close()
+      await rm(profile, { recursive: true, force: true })
+    },
+  }
+}
+
+/** A fresh context of one reader; faults collects everything that must not happen. */
+export async function open(browser, demo, { user, size = 'desk', lang = 'zh', theme = 'light', clock } = {}) {
+  const context = await browser.newContext({
+    viewport: sizes[size],
+    locale: lang === 'en' ? 'en-GB' : 'zh-CN',
+    timezoneId: 'America/New_York', // the page's days are Shanghai's wherever it is opened
+    colorScheme: theme,
+    reducedMotion: 'reduce',
+    acceptDownloads: true,
+  })
+  const page = await context.newPage()
+  const faults = []
+  page.on('pageerror', (e) => faults.push('script: ' + e.message))
+  page.on('console', (m) => {
+    if (m.type() !== 'error') return
+    const text = m.text()
+    if (/Failed to load resource|net::ERR_|ERR_INCOMPLETE_CHUNKED/.test(text)) return // refusals are tested where they belong
+    faults.push('console: ' + text)
+  })
+  page.on('request', (r) => {
+    const u = r.url()
+    if (!u.startsWith(demo.url + '/') && !u.startsWith('data:') && !u.startsWith('blob:')) faults.push('another origin: ' + u)
+  })
+  await page.addInitScript(() => {
+    window.__violations = []
+    document.addEventListener('securitypolicyviolation', (e) => window.__violations.push(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}:${e.lineNumber}`))
+  })
+  if (clock) await page.clock.install({ time: clock })
+  if (user) await logIn(page, demo, user)
+  return { page, context, faults, close: () => context.close() }
+}
+
+/** The cookie of a session, without the form: the form has a test of its own. */
+export async function logIn(page, demo, user) {
+  const r = await page.request.post(demo.url + '/v1/session', { data: { user, password: demo.users[user].password } })
+  assert.equal(r.status(), 201, `log-in of ${user}: ${await r.text()}`)
+}
+
+/** Opens an address of the page and waits until every panel has said what it is. */
+export async function show(page, demo, address) {
+  await page.goto(demo.url + '/' + address, { waitUntil: 'domcontentloaded' })
+  await settled(page)
+}
+
+export async function settled(page) {
+  await page.waitForFunction(() => {
+    const main = document.querySelector('main')
+    if (!main) return false
+    if (document.querySelector('.state-loading')) return false
+    return [...document.querySelectorAll('[data-panel]')].every((p) => p.dataset.state !== 'loading' && !p.classList.contains('panel-old'))
+  }, null, { timeout: 60_000 })
+  // Charts are drawn in the frames that follow.
+  await page.waitForFunction(() => [...document.querySelectorAll('.echart')].every((e) => e.dataset.drawn === 'yes'), null, { timeout: 30_000 })
+}
+
+/** What holds of every page, in every language, theme and size. */
+export async function sound(page, faults, where, { axe = true } = {}) {
+  const violations = await page.evaluate(() => window.__violations)
+  assert.deepEqual(violations, [], `${where}: the page's policy was broken`)
+  assert.deepEqual(faults, [], where)
+  const wide = await page.evaluate(() => {
+    const root = document.documentElement
+    if (root.scrollWidth <= root.clientWidth) return []
+    return [...document.querySelectorAll('body *')]
+      .filter((e) => e.getBoundingClientRect().right > root.clientWidth + 1 && !e.closest('.table-wrap, .scroll-x'))
+      .slice(0, 5)
+      .map((e) => `${e.tagName}.${e.className} ${Math.round(e.getBoundingClientRect().right)}`)
+  })
+  assert.deepEqual(wide, [], `${where}: wider than the window`)
+  const cut = await page.evaluate(() =>
+    [...document.querySelectorAll('.panel h2, .figure-text, .chip, .tool, button')]
+      .filter((e) => e.offsetParent !== null && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).overflow !== 'visible')
+      .map((e) => `${e.className}: ${e.textContent.trim().slice(0, 40)}`),
+  )
+  assert.deepEqual(cut, [], `${where}: text that is cut off`)
+  const blank = await blankCharts(page)
+  assert.deepEqual(blank, [], `${where}: charts with nothing on them`)
+  if (!axe) return
+  await page.evaluate(axeSource + ';0')
+  const found = await page.evaluate(async () => {
+    const r = await window.axe.run(document, { resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+    return r.violations
+      .filter((v) => v.impact === 'serious' || v.impact === 'critical')
+      .map((v) => `${v.id}: ${v.help} — ${v.nodes.slice(0, 3).map((n) => n.target.join(' ') + ' ' + (n.any[0]?.message ?? '')).join(' | ')}`)
+  })
+  assert.deepEqual(found, [], `${where}: axe`)
+}
+
+/** Canvases whose points are all of one colour: a chart that says it has data and shows none. */
+async function blankCharts(page) {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('[data-state="data"] canvas')].flatMap((c) => {
+      if (c.width === 0 || c.height === 0) return [`${c.closest('[data-panel]')?.dataset.panel}: no size`]
+      const pixels = c.getContext('2d').getImageData(0, 0, c.width, c.height).data
+      const seen = new Set()
+      for (let i = 0; i < pixels.length && seen.size < 4; i += 4 * 7) if (pixels[i + 3] > 40) seen.add((pixels[i] << 16) | (pixels[i + 1] << 8) | pixels[i + 2])
+      return seen.size < 3 ? [`${c.closest('[data-panel]')?.dataset.panel}: ${seen.size} colours`] : []
+    }),
+  )
+}
+
+/** Every figure on screen as the page holds it: { panel, figure, exact }. */
+export function figuresOn(page) {
+  return page.evaluate(() => [...document.querySelectorAll('[data-figure]')].map((e) => ({ panel: e.closest('[data-panel]')?.dataset.panel ?? '', figure: e.dataset.figure, exact: e.dataset.exact })))
+}
