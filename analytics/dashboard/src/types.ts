@@ -44,6 +44,8 @@ export interface RowError {
   line?: number
   sheet?: string
   cell?: string
+  column?: string // the heading over the cell
+  record?: string // as it came, of quarantined records
 }
 
 export type Grain = 'five_minutes' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'half' | 'year'
