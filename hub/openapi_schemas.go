@@ -139,6 +139,8 @@ func openapiSchemas() map[string]schema {
 				"masked":         described(boolean, "above the caller's clearance: every value is null"),
 				"scale":          described(integer, "digits behind the point of a decimal"),
 				"definition":     described(text1, "what is counted"),
+				"labels":         described(schema{"type": "object", "additionalProperties": text1}, "of a dimension or field: what people read in place of a value"),
+				"code_list":      described(text1, "of a dimension or field: the reference list whose entries its values are"),
 				"dataset":        described(text1, "of a metric or a record's field"),
 				"classification": oneWord("public", "internal", "sensitive", "core"),
 			})),
@@ -150,9 +152,10 @@ func openapiSchemas() map[string]schema {
 		}),
 		"Queries": object("queries", map[string]schema{
 			"queries": {"type": "array", "minItems": 1, "maxItems": maxBatch, "items": object("id", map[string]schema{
-				"id":    {"type": "string", "minLength": 1, "maxLength": maxBatchID},
-				"title": described(schema{"type": "string", "maxLength": maxBatchTitle}, "of its sheet in a workbook"),
-				"query": ref("Query"),
+				"id":        {"type": "string", "minLength": 1, "maxLength": maxBatchID},
+				"title":     described(schema{"type": "string", "maxLength": maxBatchTitle}, "of its sheet in a workbook"),
+				"query":     ref("Query"),
+				"freshness": described(schema{"type": "object", "maxProperties": 0}, "how new each agency's data are, the latest against its contract's promise first"),
 				"records": object("dataset", map[string]schema{
 					"dataset": text1,
 					"fields":  list(text1),
