@@ -164,6 +164,8 @@ func openapiSchemas() map[string]schema {
 				"masked":         described(boolean, "above the caller's clearance: every value is null"),
 				"scale":          described(integer, "digits behind the point of a decimal"),
 				"definition":     described(text1, "what is counted"),
+				"labels":         described(schema{"type": "object", "additionalProperties": text1}, "of a dimension or field: what people read in place of a value"),
+				"code_list":      described(text1, "of a dimension or field: the reference list whose entries its values are"),
 				"dataset":        described(text1, "of a metric or a record's field"),
 				"classification": oneWord("public", "internal", "sensitive", "core"),
 			})),

@@ -41,7 +41,7 @@ var (
 	exampleAnswer = map[string]any{
 		"columns": []any{
 			map[string]any{"name": "time", "type": "date", "label": "月份"},
-			map[string]any{"name": "region", "type": "string", "label": "行政区划"},
+			map[string]any{"name": "region", "type": "string", "label": "行政区划", "code_list": "region"},
 			map[string]any{"name": "visitors", "type": "integer", "unit": "人次", "label": "接待人次", "definition": "各景区的入园人次之和。", "dataset": "tourism_flow", "classification": "public"}},
 		"rows":  []any{[]any{"2026-05-01", "500111", 418233}, []any{"2026-05-01", "512021", 96120}},
 		"as_of": nil, "watermark": 42, "stats": map[string]any{"rows_read": 8928, "elapsed_ms": 7},
