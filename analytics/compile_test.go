@@ -98,7 +98,7 @@ func TestColumnsSayWhatTheirValuesStandFor(t *testing.T) {
 	spots := query(`{"metrics":["visitors"],"dimensions":["spot_id","spot_level","region"]}`, everything)
 	f(spots[0], "512021-S05", "", "scenic_spot")
 	f(spots[1], "resort_national", "国家级旅游度假区", "") // of the list's entries
-	f(spots[2], "512021", "", "region")           // its own contract names no list
+	f(spots[2], "512021", "", "region")            // its own contract names no list
 	// One column of two datasets: what each of them says.
 	both := query(`{"metrics":["cooperation_project_records","agri_belt_records"],"dimensions":["stage"]}`, everything)
 	f(both[0], "carrying_out", "落实", "")

@@ -177,9 +177,10 @@ func openapiSchemas() map[string]schema {
 		}),
 		"Queries": object("queries", map[string]schema{
 			"queries": {"type": "array", "minItems": 1, "maxItems": maxBatch, "items": object("id", map[string]schema{
-				"id":    {"type": "string", "minLength": 1, "maxLength": maxBatchID},
-				"title": described(schema{"type": "string", "maxLength": maxBatchTitle}, "of its sheet in a workbook"),
-				"query": ref("Query"),
+				"id":        {"type": "string", "minLength": 1, "maxLength": maxBatchID},
+				"title":     described(schema{"type": "string", "maxLength": maxBatchTitle}, "of its sheet in a workbook"),
+				"query":     ref("Query"),
+				"freshness": described(schema{"type": "object", "maxProperties": 0}, "how new each agency's data are, the latest against its contract's promise first"),
 				"records": object("dataset", map[string]schema{
 					"dataset": text1,
 					"fields":  list(text1),

@@ -4,8 +4,8 @@ import { t } from '../i18n'
 import type { Asked } from '../question'
 import type { Answer, Grain } from '../types'
 import { type DateNote, notesByStep } from './notes'
-import { type Course, farFromZero, stepText, valuesOf } from './series'
-import { type Look, pale, paint } from './theme'
+import { type Course, farFromZero, limitWord, stepText, valuesOf } from './series'
+import { clear, type Look, pale, paint } from './theme'
 import { tip, type TipRow } from './tip'
 
 // A course as the chart library draws it. Bars begin at zero; a line may leave zero out
@@ -43,6 +43,7 @@ export function courseOption(
   stack: boolean,
   notes: readonly DateNote[],
   limit: number | undefined,
+  caption: string,
   look: Look,
   width: number,
 ): EChartsCoreOption {
@@ -70,10 +71,9 @@ export function courseOption(
         data,
         stack: stack ? 'now' : undefined,
         barMaxWidth: flat ? 16 : 36,
-        barMinHeight: stack ? 0 : 1,
         large: points > still,
         progressive: 4000,
-        itemStyle: { color, ...(decal && course.lines.length > 1 ? { decal: { ...decal, color: look.surface + '88' } } : {}) },
+        itemStyle: { color, ...(decal && course.lines.length > 1 ? { decal: { ...decal, color: clear(look.surface, 0.5) } } : {}) },
       }
     }
     return {
@@ -110,17 +110,16 @@ export function courseOption(
 
   const byStep = notesByStep(course.time ? notes : [], asked.grain)
   const marks: Record<string, unknown>[] = course.steps.flatMap((s, i) =>
-    byStep.has(s) ? [{ xAxis: i, symbol: ['diamond', 'none'], symbolSize: 9, lineStyle: { color: look.text2, type: 'dotted', width: 1, opacity: 0.5 }, itemStyle: { color: look.warn }, label: { show: false } }] : [],
+    byStep.has(s) ? [{ xAxis: i, symbol: 'diamond', symbolSize: 9, lineStyle: { color: look.text2, type: 'dotted', width: 1, opacity: 0.5 }, itemStyle: { color: look.warn }, label: { show: false } }] : [],
   )
   if (limit !== undefined) {
     marks.push({
       [flat ? 'xAxis' : 'yAxis']: limit,
-      symbol: 'none',
       lineStyle: { color: look.bad, type: 'dashed', width: 1.5 },
-      label: { show: true, formatter: `${t('上限', 'limit')} ${axisText(limit)}`, position: 'insideEndTop', color: look.bad, fontSize: look.size, fontFamily: look.font },
+      label: { show: true, formatter: `${limitWord(answer.columns[course.lines[0]!.at]!)} ${axisText(limit)}`, position: 'insideEndTop', color: look.bad, fontSize: look.size, fontFamily: look.font },
     })
   }
-  if (series[0] && marks.length) series[0].markLine = { silent: true, animation: false, data: marks }
+  if (series[0] && marks.length) series[0].markLine = { silent: true, animation: false, symbol: ['none', 'none'], data: marks }
 
   const legend = series.length > 1
   const zoom = long && !flat
@@ -136,12 +135,13 @@ export function courseOption(
       ...text,
       hideOverlap: true,
       ...(flat ? { width: Math.min(180, width * 0.36), overflow: 'truncate', interval: 0 } : {}),
-      formatter: (s: string) => (course.time ? axisTime(s, asked.grain) : s),
+      formatter: (s: string) => (course.time ? axisTime(s, asked.grain, n) : s),
     },
   }
   const value = {
     type: 'value',
     scale: far,
+    ...(course.lines.every((l) => answer.columns[l.at]!.type === 'integer') ? { minInterval: 1 } : {}),
     splitLine: { lineStyle: { color: look.line } },
     axisLabel: { ...text, hideOverlap: true, formatter: axisText },
     // The limit must be seen even where no figure comes near it.
@@ -154,16 +154,15 @@ export function courseOption(
     animationDurationUpdate: 250,
     textStyle: { fontFamily: look.font, color: look.text },
     aria: { enabled: true, label: { enabled: false } },
-    grid: { left: 6, right: 14, top: legend ? 34 : 14, bottom: zoom ? 34 : 6, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+    title: { show: caption !== '', text: caption, left: 0, top: 0, padding: [0, 4], textStyle: { ...text, fontWeight: 'normal' } },
+    grid: { left: 6, right: 14, top: (legend ? 34 : 14) + (caption ? 20 : 0), bottom: zoom ? 34 : 6, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     legend: legend
       ? {
           type: 'scroll',
-          top: 0,
+          top: caption ? 20 : 0,
           left: 0,
           right: 0,
           data: legendNames,
-          selectedMode: false,
-          triggerEvent: true,
           itemWidth: 18,
           itemHeight: 9,
           textStyle: { ...text, color: look.text },
@@ -177,7 +176,7 @@ export function courseOption(
     dataZoom: zoom
       ? [
           { type: 'inside', zoomOnMouseWheel: true, moveOnMouseMove: true },
-          { type: 'slider', height: 16, bottom: 4, borderColor: look.line, textStyle: text, showDetail: false, brushSelect: false, backgroundColor: look.surface2, dataBackground: { lineStyle: { opacity: 0 }, areaStyle: { opacity: 0 } }, fillerColor: look.c[7] + '33', handleStyle: { color: look.text2 } },
+          { type: 'slider', height: 16, bottom: 4, borderColor: look.line, textStyle: text, showDetail: false, showDataShadow: false, brushSelect: false, backgroundColor: look.surface2, fillerColor: clear(look.c[7]!, 0.2), handleStyle: { color: look.text2 } },
         ]
       : [],
     tooltip: {
@@ -201,8 +200,8 @@ export function courseOption(
 }
 
 /** The year stands at its first day alone, the day at its first hour. */
-function axisTime(s: string, grain: Grain | undefined): string {
-  if (grain === 'hour' || grain === 'five_minutes') return s.slice(11, 16) === '00:00' ? s.slice(5, 10) : s.slice(11, 16)
+function axisTime(s: string, grain: Grain | undefined, steps: number): string {
+  if ((grain === 'hour' || grain === 'five_minutes') && steps <= 48) return s.slice(11, 16) === '00:00' ? s.slice(5, 10) : s.slice(11, 16)
   return grain === 'day' || grain === 'week' ? (s.slice(5, 10) === '01-01' ? s : s.slice(5, 10)) : timeText(s, grain)
 }
 

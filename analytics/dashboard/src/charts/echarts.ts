@@ -1,7 +1,7 @@
 // The only module that imports the chart library, and it is itself imported lazily: the
 // first load of the page holds none of it. Only the kinds in use are built in.
 import { BarChart, EffectScatterChart, HeatmapChart, LineChart, ScatterChart } from 'echarts/charts'
-import { AriaComponent, DataZoomComponent, GeoComponent, GridComponent, LegendScrollComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent } from 'echarts/components'
+import { AriaComponent, DataZoomComponent, GeoComponent, GridComponent, LegendScrollComponent, MarkLineComponent, TitleComponent, TooltipComponent, VisualMapContinuousComponent } from 'echarts/components'
 import { type ECharts, init, registerMap, use } from 'echarts/core'
 import { CanvasRenderer } from 'echarts/renderers'
 
@@ -17,6 +17,7 @@ use([
   GridComponent,
   LegendScrollComponent,
   MarkLineComponent,
+  TitleComponent,
   TooltipComponent,
   VisualMapContinuousComponent,
   CanvasRenderer,

@@ -17,13 +17,14 @@ interface SchemaProperty {
   description?: string
   enum?: unknown[]
 }
-export interface Enumeration {
-  values: string[]
-  names: Map<string, string>
+interface Words {
+  values: string[] // of an enumeration, in the contract's order
+  description: string
+  names: Map<string, string | undefined> // looked for as they are needed
 }
 
 const regions = shallowRef<Map<string, Region> | null>(null)
-const enumerations = shallowRef<Map<string, Map<string, Enumeration>>>(new Map())
+const words = shallowRef<Map<string, Map<string, Words>>>(new Map())
 const asking = new Set<string>()
 
 /** Asks once; where the list cannot be read the codes are shown as they are. */
@@ -40,34 +41,38 @@ function loadRegions(): void {
   })
 }
 
-function loadEnumerations(dataset: string): void {
-  once('enum ' + dataset, async () => {
+function loadWords(dataset: string): void {
+  once('words ' + dataset, async () => {
     const { properties } = await get<{ properties: Record<string, SchemaProperty> }>('/v1/datasets/' + dataset, { headers: { Accept: 'application/schema+json' } })
-    const found = new Map<string, Enumeration>()
+    const found = new Map<string, Words>()
     for (const [name, p] of Object.entries(properties)) {
-      if (!p.enum) continue
-      const values = p.enum.filter((v): v is string => typeof v === 'string')
-      found.set(name, { values, names: namesIn(p.description ?? '', values) })
+      found.set(name, { values: (p.enum ?? []).filter((v): v is string => typeof v === 'string'), description: p.description ?? '', names: new Map() })
     }
-    enumerations.value = new Map(enumerations.value).set(dataset, found)
+    words.value = new Map(words.value).set(dataset, found)
   })
 }
 
-/** The Chinese words that a description gives to codes. */
-export function namesIn(description: string, codes: readonly string[]): Map<string, string> {
-  const names = new Map<string, string>()
-  for (const code of codes) {
-    const escaped = code.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-    const m = new RegExp(`(?:^|[^A-Za-z0-9_])${escaped} ([^、。；，,;（(]+)`).exec(description)
-    if (m) names.set(code, m[1]!.trim())
-  }
-  return names
+/** The Chinese words that a description gives to a code, after it or before it. */
+export function nameIn(description: string, code: string): string | undefined {
+  const escaped = code.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  const after = new RegExp(`(?:^|[^A-Za-z0-9_])${escaped} ([^、。；，,;（(]*[\\u4e00-\\u9fff][^、。；，,;（(]*)`).exec(description)
+  const before = new RegExp(`([\\u4e00-\\u9fff]+) ${escaped}(?![A-Za-z0-9_ ])`).exec(description)
+  return (after ?? before)?.[1]?.trim()
 }
 
-/** The enumeration of a dataset's field, in the contract's order; undefined until it is known. */
-export function enumerationOf(dataset: string, field: string): Enumeration | undefined {
-  loadEnumerations(dataset)
-  return enumerations.value.get(dataset)?.get(field)
+function wordsOf(dataset: string, field: string): Words | undefined {
+  loadWords(dataset)
+  return words.value.get(dataset)?.get(field)
+}
+
+/** The values of a field's enumeration in the contract's order; none until it is known. */
+export function valuesIn(dataset: string, field: string): readonly string[] {
+  return wordsOf(dataset, field)?.values ?? []
+}
+
+function calledIn(known: Words, code: string): string | undefined {
+  if (!known.names.has(code)) known.names.set(code, nameIn(known.description, code))
+  return known.names.get(code)
 }
 
 /** Provinces of GB/T 2260, which visitors come from and which are in no list of ours. */
@@ -91,6 +96,17 @@ const restOf: Record<string, [string, string]> = {
 const regionCode = /^[1-9]\d{5}$/
 const wordCode = /^[a-z][a-z0-9_]*$/
 
+function datasetOf(asked: Asked, column: Column): string | undefined {
+  return asked.records?.dataset ?? column.dataset ?? metrics.value.get(asked.query?.metrics[0] ?? '')?.dataset
+}
+
+/** The codes of a column in the order of its contract; undefined where it names none. */
+export function orderOf(asked: Asked, column: Column): readonly string[] | undefined {
+  const dataset = datasetOf(asked, column)
+  const values = column.type === 'string' && dataset !== undefined ? valuesIn(dataset, column.name) : []
+  return values.length ? values : undefined
+}
+
 /** How a cell of a dimension or a record is called. */
 export function nameOf(asked: Asked, column: Column, value: CellValue): string {
   if (value === null || value === '') return english.value ? '(none)' : '（空）'
@@ -103,9 +119,10 @@ export function nameOf(asked: Asked, column: Column, value: CellValue): string {
     return r ? (english.value ? (r.name_en ?? r.name) : r.name) : (provinceOf(code) ?? code)
   }
   if (!wordCode.test(code)) return code === '大足' && english.value ? 'Dazu' : code === '资阳' && english.value ? 'Ziyang' : code
-  const dataset = asked.records?.dataset ?? column.dataset ?? metrics.value.get(asked.query?.metrics[0] ?? '')?.dataset
-  const known = dataset !== undefined ? enumerationOf(dataset, column.name) : undefined
-  return english.value ? code.replaceAll('_', ' ') : (known?.names.get(code) ?? code)
+  const dataset = datasetOf(asked, column)
+  if (english.value) return code.replaceAll('_', ' ')
+  const known = dataset !== undefined ? wordsOf(dataset, column.name) : undefined
+  return (known && calledIn(known, code)) ?? code
 }
 
 /** Named as such for those who build series: what a column's cell is called. */
