@@ -99,6 +99,7 @@ export function columnOf(p: Property, dataset: string): Column {
 }
 
 export function hoursText(hours: number): string {
+  if (hours < 1) return t(`${Math.round(hours * 60)} 分钟`, `${Math.round(hours * 60)} minutes`)
   return hours >= 48 && hours % 24 === 0 ? t(`${hours / 24} 天`, `${hours / 24} days`) : t(`${hours} 小时`, `${hours} hours`)
 }
 

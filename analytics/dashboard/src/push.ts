@@ -1,6 +1,7 @@
 import { markRaw, reactive, watch } from 'vue'
 import { call } from './api'
 import { lang, t } from './i18n'
+import { type Charset, guessCharset, kindOf, recordText, toUTF8 } from './body'
 import type { Property } from './contract'
 import { session } from './store'
 import type { Problem, RowError } from './types'
@@ -9,9 +10,6 @@ import type { Problem, RowError } from './types'
 // chosen and not sent is not lost by a look at the catalogue, nor by a session that ends.
 
 export const mediaXLSX = 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'
-
-export type FileKind = 'xlsx' | 'csv' | 'json' | 'ndjson'
-export type Charset = 'utf-8' | 'gb18030'
 
 export interface DryRun {
   dry_run: true
@@ -79,31 +77,6 @@ window.addEventListener('beforeunload', (e) => {
   if ([...drafts.values()].some(unsent)) e.preventDefault()
 })
 
-/** The kind of a file by its name, and how it is packed. */
-export function kindOf(name: string): { kind: FileKind; packed?: 'gzip' | 'zstd' } | null {
-  const m = /\.(xlsx|csv|json|ndjson|jsonl)(?:\.(gz|zst))?$/i.exec(name)
-  if (!m) return null
-  const kind = m[1]!.toLowerCase()
-  if (kind === 'xlsx' && m[2]) return null
-  return { kind: kind === 'jsonl' ? 'ndjson' : (kind as FileKind), ...(m[2] ? { packed: m[2].toLowerCase() === 'gz' ? 'gzip' : 'zstd' } : {}) }
-}
-
-/** Looks at a file's beginning: text that is no UTF-8 is GB18030 in the offices that use this. */
-export async function guessCharset(file: Blob): Promise<Charset> {
-  const head = new Uint8Array(await file.slice(0, 1 << 20).arrayBuffer())
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(head, { stream: true }) // its last character may be cut
-    return 'utf-8'
-  } catch {
-    return 'gb18030'
-  }
-}
-
-/** The file's text in UTF-8, which is what the hub takes and what the receipt's digest is of. */
-export function toUTF8(file: Blob): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return file.stream().pipeThrough(new TextDecoderStream('gb18030', { fatal: true })).pipeThrough(new TextEncoderStream())
-}
-
 export async function choose(d: Draft, file: File | null): Promise<void> {
   changed(d)
   d.file = file ? markRaw(file) : null
@@ -140,23 +113,6 @@ export async function bodyOf(d: Draft, properties: Property[]): Promise<Body> {
   } catch {
     throw new Error(t('文件不是 GB18030 编码，请核对“编码”一项，或另存为 UTF-8。', 'The file is not GB18030: look at its encoding, or save it as UTF-8.'))
   }
-}
-
-const jsonNumber = /^-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?$/
-
-/** One record from a form. Numbers go as they were typed: none is rounded on the way. */
-export function recordText(form: Record<string, string>, properties: Property[]): string {
-  const out: string[] = []
-  for (const p of properties) {
-    const value = (form[p.name] ?? '').trim()
-    if (value === '') continue
-    let text = JSON.stringify(value)
-    if ((p.type === 'integer' || p.type === 'number') && jsonNumber.test(value)) text = value
-    else if (p.type === 'boolean' && (value === 'true' || value === 'false')) text = value
-    else if (p.type === 'timestamp' && /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2})?$/.test(value)) text = JSON.stringify(value + (value.length === 16 ? ':00' : '') + '+08:00')
-    out.push(JSON.stringify(p.name) + ':' + text)
-  }
-  return '{' + out.join(',') + '}'
 }
 
 /** A random key; crypto.randomUUID is not there on plain http. */
@@ -211,7 +167,7 @@ async function problemIn(r: Replied): Promise<Problem> {
 }
 
 function parameters(d: Draft, dry: boolean): string {
-  const q = new URLSearchParams({ mode: d.mode })
+  const q = new URLSearchParams({ mode: d.way === 'form' ? 'atomic' : d.mode })
   if (dry) q.set('dry_run', 'true')
   if (d.way === 'file' && d.sheet.trim() !== '') q.set('sheet', d.sheet.trim())
   if (d.mends !== '') q.set('mends', d.mends)
