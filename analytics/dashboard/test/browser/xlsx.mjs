@@ -89,9 +89,14 @@ export function filled(bytes, rows) {
   const files = unzip(bytes)
   const name = 'xl/worksheets/sheet1.xml'
   const escaped = (s) => s.replace(/[&<>"]/g, (c) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' })[c])
-  const xml = rows
-    .map((cells, i) => `<row r="${i + 2}">${cells.map((v, j) => (v === '' ? '' : `<c r="${String.fromCharCode(65 + j)}${i + 2}"${typeof v === 'number' ? `><v>${v}</v>` : ` t="inlineStr"><is><t>${escaped(v)}</t></is>`}</c>`)).join('')}</row>`)
-    .join('')
-  files.set(name, Buffer.from(files.get(name).toString('utf8').replace('</sheetData>', xml + '</sheetData>')))
+  const sheet = files.get(name).toString('utf8')
+  // A new cell has its column's style, as in Excel: a day is a number that is shown as one.
+  const styles = [...sheet.matchAll(/<col\s[^>]*>/g)].flatMap(([tag]) => {
+    const of = (attribute) => Number(new RegExp(`\\s${attribute}="(\\d+)"`).exec(tag)[1])
+    return Array(of('max') - of('min') + 1).fill(of('style'))
+  })
+  const cell = (v, row, j) => `<c r="${String.fromCharCode(65 + j)}${row}" s="${styles[j]}"${typeof v === 'number' ? `><v>${v}</v>` : ` t="inlineStr"><is><t>${escaped(v)}</t></is>`}</c>`
+  const xml = rows.map((cells, i) => `<row r="${i + 2}">${cells.map((v, j) => (v === '' ? '' : cell(v, i + 2, j))).join('')}</row>`).join('')
+  files.set(name, Buffer.from(sheet.replace('</sheetData>', xml + '</sheetData>')))
   return zip(files)
 }
