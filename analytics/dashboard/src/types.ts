@@ -86,6 +86,7 @@ export interface Question {
   title?: string
   query?: Query
   records?: RecordsQuery
+  freshness?: Record<string, never>
 }
 
 export interface Reply {
@@ -108,6 +109,7 @@ export type ChartKind =
   | 'heat'
   | 'board'
   | 'list'
+  | 'freshness'
 
 export interface Panel {
   id: string
@@ -119,11 +121,12 @@ export interface Panel {
   span?: number
   wall?: boolean
   readable?: boolean
+  datasets?: string[]
   metrics?: string[]
   dimensions?: string[]
   grain?: 'view' | 'none' | Grain
   range?: string
-  compare?: 'view' | 'none'
+  compare?: 'view' | Comparison
   filters?: Filter[]
   order?: Order[]
   limit?: number

@@ -1,6 +1,8 @@
 import type { EChartsCoreOption } from 'echarts/core'
 import { compact, timeText } from '../format'
 import { t } from '../i18n'
+import { regionName } from '../names'
+import { kindLabel } from '../notes'
 import type { Asked } from '../question'
 import type { Answer, Grain } from '../types'
 import { type DateNote, notesByStep } from './notes'
@@ -246,7 +248,7 @@ function tipAt(course: Course, asked: Asked, answer: Answer, step: number, look:
     const compared = line.before >= 0 ? { before: { value: row[line.before] ?? null, change: row[line.before + 1] ?? null } } : {}
     return [{ label: line.label, column, value: row[line.at] ?? null, colour: line.limit ? look.bad : paint(look, line.colour), dash: line.limit, ...compared }]
   })
-  const notes = (byStep.get(course.steps[step] ?? '') ?? []).map((n) => `${n.kind} ${n.day} ${n.text}`)
+  const notes = (byStep.get(course.steps[step] ?? '') ?? []).map((n) => [kindLabel(n.kind), n.day, n.region ? regionName(n.region) : '', n.text].filter((s) => s !== '').join(' '))
   if (rows.length === 0) notes.unshift(t('此处没有数据', 'no data here'))
   const hints = [...(asked.panel.drill !== undefined ? [t('点击筛选', 'click: filter')] : []), t('右键或长按：固定并溯源', 'right-click or hold: pin and trace')]
   return tip(stepText(course, step, asked.grain), rows, notes, answer, hints)

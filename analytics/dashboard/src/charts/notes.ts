@@ -8,6 +8,8 @@ export interface DateNote {
   day: string
   text: string
   kind: string
+  region?: string
+  dataset?: string | undefined // none: it is of everything
 }
 
 export function useNotes(): () => DateNote[] {

@@ -4,7 +4,7 @@ import { english, t } from '../i18n'
 import type { Asked } from '../question'
 import { addDays, bucketEnd, dayOf, millisOf, startOf } from '../time'
 import type { Answer, CellValue, Column, Grain } from '../types'
-import type { Namer } from './names'
+import type { Namer } from './codes'
 
 // From an answer to what is drawn: steps along an axis and lines over them. A bucket of
 // which the hub said nothing stays a gap.
