@@ -126,9 +126,9 @@ function figuresOf(panel, asked, answer, measured) {
       return all(measured)
     case 'ranking':
     case 'matrix':
-    case 'bullet':
       return all(own)
-    case 'tiles':
+    case 'bullet':
+    case 'tiles': // what is not reported is said in words
       return all(own).filter((x) => !x.endsWith('='))
     case 'flow': {
       // Nothing went between two places: that is no exchange. Within one place, none is shown either.
@@ -140,7 +140,7 @@ function figuresOf(panel, asked, answer, measured) {
     }
     case 'board':
     case 'list':
-      return answer.rows.flatMap((r) => answer.columns.flatMap((c, i) => (numeric.includes(c.type) && r[i] !== null ? [`${c.name}=${written(r[i])}`] : [])))
+      return answer.rows.flatMap((r) => answer.columns.flatMap((c, i) => (isMetric(asked, c) || (numeric.includes(c.type) && r[i] !== null) ? [`${c.name}=${written(r[i])}`] : [])))
     case 'line':
     case 'bar':
     case 'stacked':
@@ -156,17 +156,17 @@ function totalsOf(asked, answer, measured, shown) {
   const [down, across] = asked.query.dimensions.filter((d) => !d.endsWith('_name')).map((d) => answer.columns.findIndex((c) => c.name === d))
   return measured.filter(([c]) => asked.query.metrics.includes(c.name)).flatMap(([column, at]) => {
     const keys = (i) => [...new Set(answer.rows.map((r) => written(r[i])))].sort((a, b) => a.localeCompare(b))
-    const total = (fits) => sum(answer.rows.filter(fits).map((r) => r[at]), column.scale ?? 0)
+    const total = (fits) => sum(answer.rows.filter(fits).map((r) => r[at]).filter((v) => v !== null), column.scale ?? 0)
     const rows = keys(down).map((k) => total((r) => written(r[down]) === k))
     const columns = keys(across).map((k) => total((r) => written(r[across]) === k))
-    return [...rows, ...columns, total(() => true)]
+    return [...rows, ...columns, total(() => true)].filter((t) => t !== null) // nothing known, no total
   })
 }
 
 function sum(values, scale) {
+  if (values.length === 0) return null
   let cents = 0n
   for (const v of values) {
-    if (v === null) continue
     const [whole, part = ''] = String(v).replace('-', '').split('.')
     const n = BigInt(whole + part.padEnd(scale, '0'))
     cents += String(v).startsWith('-') ? -n : n
