@@ -1,6 +1,8 @@
 import type { EChartsCoreOption } from 'echarts/core'
 import { compact, timeText } from '../format'
 import { t } from '../i18n'
+import { regionName } from '../names'
+import { kindLabel } from '../notes'
 import type { Asked } from '../question'
 import type { Answer, Grain } from '../types'
 import { type DateNote, notesByStep } from './notes'
@@ -201,7 +203,7 @@ export function courseOption(
 
 /** The year stands at its first day alone, the day at its first hour. */
 function axisTime(s: string, grain: Grain | undefined, steps: number): string {
-  if ((grain === 'hour' || grain === 'five_minutes') && steps <= 48) return s.slice(11, 16) === '00:00' ? s.slice(5, 10) : s.slice(11, 16)
+  if ((grain === 'hour' || grain === '5min') && steps <= 48) return s.slice(11, 16) === '00:00' ? s.slice(5, 10) : s.slice(11, 16)
   return grain === 'day' || grain === 'week' ? (s.slice(5, 10) === '01-01' ? s : s.slice(5, 10)) : timeText(s, grain)
 }
 
@@ -246,7 +248,7 @@ function tipAt(course: Course, asked: Asked, answer: Answer, step: number, look:
     const compared = line.before >= 0 ? { before: { value: row[line.before] ?? null, change: row[line.before + 1] ?? null } } : {}
     return [{ label: line.label, column, value: row[line.at] ?? null, colour: line.limit ? look.bad : paint(look, line.colour), dash: line.limit, ...compared }]
   })
-  const notes = (byStep.get(course.steps[step] ?? '') ?? []).map((n) => `${n.kind} ${n.day} ${n.text}`)
+  const notes = (byStep.get(course.steps[step] ?? '') ?? []).map((n) => [kindLabel(n.kind), n.day, n.region ? regionName(n.region) : '', n.text].filter((s) => s !== '').join(' '))
   if (rows.length === 0) notes.unshift(t('此处没有数据', 'no data here'))
   const hints = [...(asked.panel.drill !== undefined ? [t('点击筛选', 'click: filter')] : []), t('右键或长按：固定并溯源', 'right-click or hold: pin and trace')]
   return tip(stepText(course, step, asked.grain), rows, notes, answer, hints)

@@ -3,6 +3,7 @@
 import { BarChart, EffectScatterChart, HeatmapChart, LineChart, ScatterChart } from 'echarts/charts'
 import { AriaComponent, DataZoomComponent, GeoComponent, GridComponent, LegendScrollComponent, MarkLineComponent, TitleComponent, TooltipComponent, VisualMapContinuousComponent } from 'echarts/components'
 import { type ECharts, init, registerMap, use } from 'echarts/core'
+import { LabelLayout } from 'echarts/features'
 import { CanvasRenderer } from 'echarts/renderers'
 
 use([
@@ -20,6 +21,7 @@ use([
   TitleComponent,
   TooltipComponent,
   VisualMapContinuousComponent,
+  LabelLayout,
   CanvasRenderer,
 ])
 

@@ -4,7 +4,7 @@ import { english, t } from '../i18n'
 import type { Asked } from '../question'
 import { addDays, bucketEnd, dayOf, millisOf, startOf } from '../time'
 import type { Answer, CellValue, Column, Grain } from '../types'
-import type { Namer } from './names'
+import type { Namer } from './codes'
 
 // From an answer to what is drawn: steps along an axis and lines over them. A bucket of
 // which the hub said nothing stays a gap.
@@ -100,7 +100,7 @@ const tones = [0, 0.45, -0.35, 0.75]
 // --- steps -----------------------------------------------------------------
 
 const mostSteps = 120_000
-const stepMillis: Partial<Record<Grain, number>> = { five_minutes: 300_000, hour: 3600_000 }
+const stepMillis: Partial<Record<Grain, number>> = { '5min': 300_000, hour: 3600_000 }
 
 export function timeKey(time: CellValue): number {
   const s = String(time)

@@ -7,7 +7,7 @@ import { startBrowser } from './browser.mjs'
 import { startDemo } from './hub.mjs'
 
 // Flows push, restart and write: they come last, so that figures are compared on what the demo began with.
-const names = ['sound', 'figures', 'flows']
+const names = ['sound', 'figures', 'walk', 'flows']
 const wanted = process.env.ZIDA_SUITE?.split(',') ?? names
 const suites = []
 for (const name of names) {

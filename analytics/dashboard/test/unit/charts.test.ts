@@ -1,25 +1,15 @@
-import { beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { Asked } from '../../src/question'
 import type { Answer, CellValue, Column, Grain, Panel } from '../../src/types'
 import { bulletColumns, expectedOf, paceOf, progressOf } from '../../src/charts/bullet'
 import { boardOf, dueOf, fieldsOf, orderedRows } from '../../src/charts/cards'
 import { flowsOf } from '../../src/charts/flow'
+import { heatOf } from '../../src/charts/heat'
+import { matrixOf, shade } from '../../src/charts/matrix'
 import { notesByStep } from '../../src/charts/notes'
 import { colourFor, coursesOf, drillValue, farFromZero, measuresOf, namedDimensions, sentence, timeSteps, valuesOf } from '../../src/charts/series'
 import { loadState, tileLayout } from '../../src/charts/tiles'
 import { sum } from '../../src/charts/totals'
-
-// The page's shared state asks the browser for its colours; what is tested here does not.
-let matrixOf: typeof import('../../src/charts/matrix').matrixOf
-let shade: typeof import('../../src/charts/matrix').shade
-let heatOf: typeof import('../../src/charts/heat').heatOf
-let nameIn: typeof import('../../src/charts/names').nameIn
-beforeAll(async () => {
-  vi.stubGlobal('matchMedia', () => ({ matches: false, addEventListener: () => undefined }))
-  ;({ matrixOf, shade } = await import('../../src/charts/matrix'))
-  ;({ heatOf } = await import('../../src/charts/heat'))
-  ;({ nameIn } = await import('../../src/charts/names'))
-})
 
 const asOf = '2026-11-26T09:00:00+08:00'
 const types: Record<string, Column['type']> = { time: 'date', visitors: 'integer', tax: 'decimal', load: 'number' }
@@ -122,7 +112,7 @@ describe('courses', () => {
     const rows: CellValue[][] = []
     for (let i = 0; i < 50_000; i++) if (i % 1000 !== 500) rows.push([new Date(start + i * 300_000).toISOString(), i])
     const many = answerOf([column('time', { type: 'timestamp' }), 'visitors'], rows)
-    const [c] = coursesOf(askedOf({ metrics: ['visitors'] }, { grain: 'five_minutes' }), many, code)
+    const [c] = coursesOf(askedOf({ metrics: ['visitors'] }, { grain: '5min' }), many, code)
     expect(c!.steps).toHaveLength(50_000)
     expect(c!.lines[0]!.rows.filter((r) => r < 0)).toHaveLength(50)
   })
@@ -245,17 +235,6 @@ describe('records', () => {
   it('come in the panel’s order, the unknown last', () => {
     const a: Asked = { ...askedOf({ chart: 'board', order: [{ by: 'due_date', dir: 'asc' }] }), records: { dataset: 'd' } }
     expect(orderedRows(a, answer).map((r) => r[0])).toEqual(['3', '1', '2', '4'])
-  })
-})
-
-describe('names', () => {
-  it('are found in a contract’s words, after a code or before it', () => {
-    const text = '所处环节：task 任务、assigned 分办、carrying_out 落实；依次推进。'
-    expect(nameIn(text, 'task')).toBe('任务')
-    expect(nameIn(text, 'carrying_out')).toBe('落实')
-    expect(nameIn(text, 'out')).toBeUndefined()
-    expect(nameIn('闸机 gate、票务 ticket。', 'gate')).toBe('闸机')
-    expect(nameIn('city 城市评价点（HJ 664）、', 'city')).toBe('城市评价点')
   })
 })
 
