@@ -7,6 +7,7 @@ import { open, show, sizes, sound } from './browser.mjs'
 import { apiSession } from './hub.mjs'
 import { allPairs, product } from './pairs.mjs'
 
+const classes = ['public', 'internal', 'sensitive', 'core']
 const all = process.env.ZIDA_UI === 'all'
 
 export async function suite({ demo, browser }) {
@@ -23,7 +24,7 @@ export async function suite({ demo, browser }) {
     explore: 'view=explore&metrics=visitors&dims=spot_id&grain=day&range=30d&chart=line',
     submissions: 'view=submissions',
     catalogue: 'view=catalogue',
-    dataset: 'view=catalogue&id=spot_hourly',
+    dataset: 'view=catalogue&id=tourism_flow',
     quality: 'view=quality',
     admin: 'view=admin',
   }
@@ -51,6 +52,7 @@ export async function suite({ demo, browser }) {
         await reader?.close()
         reader = null
         reader = { ...(await open(browser, demo, { user })), user }
+        reader.may = await rightsOf(reader.page, demo)
       }
       const { page, faults } = reader
       faults.length = 0
@@ -67,7 +69,12 @@ export async function suite({ demo, browser }) {
         heading: document.querySelector('h1')?.textContent.trim() ?? '',
         failed: [...document.querySelectorAll('.state-error')].map((e) => e.textContent.trim()),
         forbidden: document.querySelector('main > .state-forbidden') !== null,
-        panels: [...document.querySelectorAll('[data-panel]')].map((p) => [p.dataset.panel, p.dataset.state]),
+        panels: [...document.querySelectorAll('[data-panel]')].map((p) => ({
+          id: p.dataset.panel,
+          state: p.dataset.state,
+          figures: [...p.querySelectorAll('[data-figure]')].filter((f) => f.dataset.exact !== '').length + p.querySelectorAll('.echart').length,
+          words: p.textContent,
+        })),
       }))
       assert.equal(found.lang, c.lang === 'en' ? 'en' : 'zh-CN')
       assert.equal(found.dark, c.theme === 'dark')
@@ -75,16 +82,31 @@ export async function suite({ demo, browser }) {
       assert.deepEqual(found.failed, [])
       // Administration is for stewards, who see the audit, and admins.
       assert.equal(found.forbidden, c.view === 'admin' && (c.role === 'viewer' || c.role === 'analyst'))
-      const view = byName.get(c.view)
+      const view = reader.may.views.get(c.view)
       if (view) {
         const wanted = view.panels.filter((p) => !wall || p.wall).map((p) => p.id)
-        assert.deepEqual(found.panels.map(([id]) => id), wanted)
-        for (const [id, state] of found.panels) {
-          const readable = view.panels.find((p) => p.id === id).readable !== false
-          assert.ok(readable ? state === 'data' || state === 'empty' : state === 'forbidden', `${id}: ${state}`)
+        assert.deepEqual(found.panels.map((p) => p.id), wanted)
+        for (const { id, state, figures, words } of found.panels) {
+          if (reader.may.see(view.panels.find((p) => p.id === id))) assert.ok(state === 'data' || state === 'empty', `${id}: ${state}`)
+          else {
+            assert.equal(figures, 0, `${id} shows what ${user} may not see`)
+            assert.match(words, c.lang === 'en' ? /hidden|may not see/i : /无权|没有权限/, id)
+          }
         }
       }
-      if (c.view === 'explore') assert.deepEqual(found.panels.map(([, state]) => state), ['data'])
+      if (c.view === 'explore') assert.deepEqual(found.panels.map((p) => p.state), ['data'])
     })
+  }
+}
+
+/** What a reader may see of each panel: its dataset, and at least one figure within the clearance. */
+async function rightsOf(page, demo) {
+  const get = async (path) => (await page.request.get(demo.url + path)).json()
+  const [{ views }, { metrics }, { clearance }] = await Promise.all(['/v1/views', '/v1/metrics', '/v1/session'].map(get))
+  const classOf = new Map(metrics.map((m) => [m.name, m.classification]))
+  const clear = (name) => classes.indexOf(classOf.get(name)) <= classes.indexOf(clearance)
+  return {
+    views: new Map(views.map((v) => [v.view, v])),
+    see: (panel) => panel.readable !== false && (!panel.metrics?.length || panel.metrics.some(clear)),
   }
 }
