@@ -406,9 +406,10 @@ export function suite({ demo, browser }) {
   test('a long table prints over pages under its header, with range, filters, moment and reader on it', () =>
     reader({ user: 'dazu.analyst' }, async (page) => {
       await show(page, demo, '?view=explore&metrics=visitors,peak_in_park&dims=spot_id,spot_name&grain=day&range=30d&chart=table&f=region:in:500111&mode=print')
+      await page.locator('main .data-table').waitFor()
       await page.emulateMedia({ media: 'print' })
       const head = await page.locator('.print-head').textContent()
-      for (const word of [today(), 'region', '500111', '截至', '#', 'dazu.analyst']) assert.ok(head.includes(word), `${word}: ${head}`)
+      for (const word of [today(), '行政区划', '500111', '截至', '#', 'dazu.analyst']) assert.ok(head.includes(word), `${word}: ${head}`)
       const style = await page.evaluate(() => ({ head: getComputedStyle(document.querySelector('main thead')).display, row: getComputedStyle(document.querySelector('main tbody tr')).breakInside, wrap: getComputedStyle(document.querySelector('main .table-wrap')).maxHeight, buttons: [...document.querySelectorAll('.no-print, .panel-tools')].filter((e) => e.offsetParent !== null).length }))
       assert.deepEqual(style, { head: 'table-header-group', row: 'avoid', wrap: 'none', buttons: 0 })
       const pdf = (await page.pdf({ format: 'A4' })).toString('latin1')

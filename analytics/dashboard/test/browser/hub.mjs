@@ -15,6 +15,9 @@ export async function startDemo() {
   const given = process.env.ZIDA_DEMO_DIR // a directory that is kept, for those who run one test again and again
   const dir = given ?? (await mkdtemp(join(tmpdir(), 'zida-page-')))
   const demo = { dir, url: '', users: {}, logins: [], firstUntil: '', child: null }
+  // A run that is broken off leaves no hub behind.
+  process.once('exit', () => demo.child?.kill('SIGKILL'))
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
   await run(demo, '127.0.0.1:0')
   // The moment of the first reports is told by the start that makes them alone.
   const moment = join(dir, 'first_reports_until')
