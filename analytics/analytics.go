@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 	_ "time/tzdata" // grouping follows Asia/Shanghai, also where the machine has no zone files
 
@@ -22,6 +23,8 @@ type Analytics struct {
 	views     []*View // declared, in their order
 	tables    tables
 	long      chan struct{} // a slot for each long answer under way
+
+	mostTouched int // groups that a statement names one by one
 }
 
 // longAnswers is how many may be under way: half of the reader's connections.
@@ -34,7 +37,7 @@ func New(store *engine.Store, contracts func() []*schemas.Contract) (*Analytics,
 	if err != nil {
 		return nil, err
 	}
-	a := &Analytics{store: store, contracts: contracts, layer: metrics, tables: newTables(store.Database(), store.Cluster()), long: make(chan struct{}, longAnswers)}
+	a := &Analytics{store: store, contracts: contracts, layer: metrics, tables: newTables(store.Database(), store.Cluster()), long: make(chan struct{}, longAnswers), mostTouched: mostTouched}
 	a.tables.embedded = store.Embedded()
 	if err := a.layer.check(a.catalogue()); err != nil {
 		return nil, err
@@ -56,6 +59,14 @@ type Position struct {
 	// Moment is now to those who ask; zero: whenever each question is put. Questions that
 	// belong together are given one.
 	Moment time.Time
+	// Memo is for them too; nil where a question stands by itself.
+	Memo *Memo
+}
+
+// Memo keeps what questions of one position have in common: it is found out once.
+type Memo struct {
+	mu      sync.Mutex
+	touched map[string]*touched
 }
 
 // Reader is the one who asks.

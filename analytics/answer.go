@@ -75,6 +75,9 @@ func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, posi
 	if err != nil {
 		return Tail{}, err
 	}
+	if at.touched, err = a.touched(ctx, p, at, position.Memo); err != nil {
+		return Tail{}, err
+	}
 	s, err := a.tables.compile(p, at)
 	if err != nil {
 		return Tail{}, err
@@ -89,6 +92,38 @@ func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, posi
 		return Tail{}, err
 	}
 	return tail, out.End(tail)
+}
+
+// touched finds out what came after the rollups of a plan's datasets.
+func (a *Analytics) touched(ctx context.Context, p *plan, at snapshot, memo *Memo) (map[string]*touched, error) {
+	if at.asOf || at.rolled == 0 || at.complete {
+		return nil, nil
+	}
+	if memo == nil {
+		memo = &Memo{}
+	}
+	memo.mu.Lock()
+	defer memo.mu.Unlock()
+	found := map[string]*touched{}
+	for _, g := range p.groups {
+		c := g.contract
+		if len(a.layer.rollupsOf(c.ID)) == 0 {
+			continue
+		}
+		t := memo.touched[c.ID]
+		if t == nil {
+			var err error
+			if t, err = a.touchedFrom(undated(ctx), a.store.Reader(), c, versionsBefore(at.rolled)); err != nil {
+				return nil, explain(err)
+			}
+			if memo.touched == nil {
+				memo.touched = map[string]*touched{}
+			}
+			memo.touched[c.ID] = t
+		}
+		found[c.ID] = t
+	}
+	return found, nil
 }
 
 // snapshot maps as_of to the versions that count: those of the last submission received

@@ -186,6 +186,7 @@ type records struct {
 	selects []string    // bucket and dimensions, with their aliases
 	pushed  []condition // on key columns
 	where   []condition
+	period  timeRange
 	rollup  *rollup // to be read in the records' place
 }
 
@@ -209,8 +210,8 @@ func recordLevel(p *plan, g *group, scope *rowScope, move shift) (*records, erro
 		}
 		level.selects = append(level.selects, expression+" AS _g"+itoa(i))
 	}
-	period := timeRange{move.back(p.period.from), move.back(p.period.to)}
-	if err := level.addRange(scope, g.contract, period); err != nil {
+	level.period = timeRange{move.back(p.period.from), move.back(p.period.to)}
+	if err := level.addRange(scope, g.contract, level.period); err != nil {
 		return nil, err
 	}
 	if g.recordsWhere != "" {
@@ -335,7 +336,7 @@ func moved(local string, move shift) string {
 // records writes the rows, their lists and the conditions on them.
 func (t tables) records(s *statement, scope *rowScope, at snapshot, level *records) {
 	if level.rollup != nil {
-		t.rolled(s, level.rollup, scope.contract, scope.columns, at, level.pushed)
+		t.rolled(s, level.rollup, scope.contract, scope.columns, at, level.period, level.pushed)
 	} else {
 		t.rows(s, scope.contracts, scope.contract, scope.columns, at, level.pushed)
 	}

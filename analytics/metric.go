@@ -196,22 +196,11 @@ func ownMetrics(c *schemas.Contract) []*metric {
 // names what its contract does not have is found at start and not by an analyst.
 func (l *layer) check(contracts catalogue) error {
 	for _, r := range l.rollups {
-		c := contracts[r.dataset]
-		if c == nil {
+		if contracts[r.dataset] == nil {
 			continue
 		}
-		if c.Time < 0 || c.Properties[c.Time].Type != schemas.TypeTimestamp {
-			return fmt.Errorf("rollup %s: the dataset's time is not an instant", r.table())
-		}
-		for _, name := range r.columns(c) {
-			if _, ok := property(c, name); !ok {
-				return fmt.Errorf("rollup %s: the dataset has no property %q", r.table(), name)
-			}
-		}
-		for _, name := range r.Metrics {
-			if m := l.byName[name]; m == nil || m.dataset != r.dataset {
-				return fmt.Errorf("rollup %s: the dataset has no metric %q", r.table(), name)
-			}
+		if err := r.check(contracts, l); err != nil {
+			return err
 		}
 	}
 	for _, m := range l.metrics {

@@ -54,13 +54,13 @@ func (m model) rows(dataset string, seq uint64) []row {
 
 // visitors by Chinese day and region.
 func (m model) visitors(seq uint64) string {
-	type spotDay struct{ spot, day string }
+	type spotDay struct{ spot, day, region string }
 	sums, days := map[spotDay]int64{}, map[spotDay]int64{}
-	regions := map[spotDay]string{}
+	seen := map[spotDay]bool{}
 	for _, r := range m.rows("tourism_flow", seq) {
 		at := r["observed_at"].(time.Time).Add(8 * time.Hour) // Asia/Shanghai without its zone file
-		k := spotDay{r["spot_id"].(string), at.Format("2006-01-02")}
-		regions[k] = r["region"].(string)
+		k := spotDay{r["spot_id"].(string), at.Format("2006-01-02"), r["region"].(string)}
+		seen[k] = true
 		entries := *r["entries"].(*int64)
 		if r["interval_minutes"].(int64) == 1440 {
 			days[k] = entries
@@ -69,12 +69,12 @@ func (m model) visitors(seq uint64) string {
 		}
 	}
 	totals := map[string]int64{}
-	for k, region := range regions {
+	for k := range seen {
 		n, ok := days[k]
 		if !ok {
 			n = sums[k]
 		}
-		totals[k.day+" "+region] += n
+		totals[k.day+" "+k.region] += n
 	}
 	return lines(totals, func(n int64) string { return strconv.FormatInt(n, 10) })
 }

@@ -206,16 +206,20 @@ func (p *plan) resolve(reader *Reader) error {
 func (p *plan) checkRequired() error {
 	for i, m := range p.metrics {
 		for _, name := range m.Requires {
-			fixed := slices.ContainsFunc(p.filters, func(f Filter) bool {
-				return f.Dimension == name && (f.Op == "eq" || f.Op == "in") && len(f.Values) == 1
-			})
-			if !fixed && !slices.Contains(p.dimensions, name) {
+			if !p.holds(name) {
 				return invalid("/metrics/"+itoa(i), fmt.Sprintf("指标 %s 不能跨 %s 合计", m.Name, name), fmt.Sprintf("metric %s cannot be summed over %s", m.Name, name),
 					"将其加入维度，或用筛选固定为一个值", "add it to the dimensions, or filter it to one value")
 			}
 		}
 	}
 	return nil
+}
+
+// holds says whether each row of the answer is of one value of a dimension.
+func (p *plan) holds(name string) bool {
+	return slices.Contains(p.dimensions, name) || slices.ContainsFunc(p.filters, func(f Filter) bool {
+		return f.Dimension == name && (f.Op == "eq" || f.Op == "in") && len(f.Values) == 1
+	})
 }
 
 // describe makes the answer's columns: time, dimensions, metrics, then what was compared.

@@ -1,29 +1,38 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/goccy/go-yaml"
 
 	"github.com/zida-hub/zida/schemas"
 )
 
-// A rollup holds a dataset's records by day, for the metrics that look at nothing finer.
-// Each of its rows is a record that stands for those of its day, so a metric is the same
-// expression over either. After a batch the days that it touched are worked out anew from
-// the current records, whatever the batch did there: revised, retracted, or came again.
+// A rollup holds a dataset's records by day or hour, for the metrics that look at nothing
+// finer. Each of its rows is a record that stands for those of its bucket, so a metric is
+// the same expression over either. After a batch the buckets that it touched are worked out
+// anew from the current records, whatever the batch did there: revised, retracted, or came
+// again.
 //
-// It may lag. What it holds is complete up to a sequence; days that were touched after it
-// are read from the records themselves, so an answer is exact at every moment.
+// It may lag. What it holds is complete up to a sequence; buckets that were touched after
+// it are read from the records themselves, so an answer is exact at every moment.
 type rollup struct {
-	Name    string        `yaml:"name"`
-	Metrics []string      `yaml:"metrics"`
-	Keys    []string      `yaml:"keys"`   // beside the day; the first is the first of the dataset's key
-	Values  yaml.MapSlice `yaml:"values"` // property → expression over the day's records
+	Name    string   `yaml:"name"`
+	Grain   Grain    `yaml:"grain"` // day or hour
+	Metrics []string `yaml:"metrics"`
+	Keys    []string `yaml:"keys"` // beside the bucket; the first is the first of the dataset's key
+	// Dimensions must be among those of a question, or held to one value by it.
+	Dimensions []string `yaml:"dimensions"`
+	// Values are what the rows say: property → expression over the bucket's records. The
+	// event time, where it is left out, is the bucket's first instant; _version is where a
+	// metric needs one of the records'.
+	Values yaml.MapSlice `yaml:"values"`
 
 	dataset string
 }
@@ -31,17 +40,75 @@ type rollup struct {
 const (
 	rollupSuffix = "_rollup"
 	rollupsTable = "rollups" // how far each is complete
+
+	bucketColumn  = "_bucket" // the bucket's first instant
+	instantColumn = "_at"     // the event time, where it is not that
+	recordVersion = "_of"     // a record's version, where the row keeps one
+	mostTouched   = 1000      // groups that are named one by one in a statement
 )
 
 func (r *rollup) table() string { return r.dataset + "_" + r.Name + rollupSuffix }
 
-// columns are the properties that its rows have, the event time among them.
-func (r *rollup) columns(c *schemas.Contract) []string {
+// check finds what a rollup says that cannot be.
+func (r *rollup) check(contracts catalogue, l *layer) error {
+	c := contracts[r.dataset]
+	if c.Time < 0 || c.Properties[c.Time].Type != schemas.TypeTimestamp {
+		return fmt.Errorf("rollup %s: the dataset's time is not an instant", r.table())
+	}
+	if r.Grain != GrainDay && r.Grain != GrainHour {
+		return fmt.Errorf("rollup %s: its grain is neither day nor hour", r.table())
+	}
+	if r.Keys[0] != c.Properties[c.Key[0]].Name {
+		return fmt.Errorf("rollup %s: its first key is not the dataset's", r.table())
+	}
+	for _, name := range r.names(c) {
+		if _, ok := property(c, name); !ok && name != "_version" {
+			return fmt.Errorf("rollup %s: the dataset has no property %q", r.table(), name)
+		}
+	}
+	for _, name := range r.Metrics {
+		if m := l.byName[name]; m == nil || m.dataset != r.dataset {
+			return fmt.Errorf("rollup %s: the dataset has no metric %q", r.table(), name)
+		}
+	}
+	return nil
+}
+
+// names are the properties that its rows have.
+func (r *rollup) names(c *schemas.Contract) []string {
 	names := append(slices.Clone(r.Keys), c.Properties[c.Time].Name)
 	for _, v := range r.Values {
-		names = append(names, fmt.Sprint(v.Key))
+		if name := fmt.Sprint(v.Key); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return names
+}
+
+func (r *rollup) gives(name string) bool {
+	return slices.ContainsFunc(r.Values, func(v yaml.MapItem) bool { return fmt.Sprint(v.Key) == name })
+}
+
+// column is where a property, or _version, stands in its table.
+func (r *rollup) column(c *schemas.Contract, name string) string {
+	switch {
+	case name == c.Properties[c.Time].Name && r.gives(name):
+		return instantColumn
+	case name == c.Properties[c.Time].Name:
+		return bucketColumn
+	case name == "_version" && r.gives(name):
+		return recordVersion
+	}
+	return name
+}
+
+// valueColumns are the columns of its values, in their order.
+func (r *rollup) valueColumns(c *schemas.Contract) []string {
+	var columns []string
+	for _, v := range r.Values {
+		columns = append(columns, r.column(c, fmt.Sprint(v.Key)))
+	}
+	return columns
 }
 
 func (l *layer) rollupsOf(dataset string) []*rollup {
@@ -54,37 +121,164 @@ func (l *layer) rollupsOf(dataset string) []*rollup {
 	return list
 }
 
-// rollupTable describes its table. Nothing writes it again after a power cut, as the
-// journal does the others: what is said to be complete must be on the disk.
+// rollupTable describes its table, sorted by time first: questions are of a few days of
+// all spots. Nothing writes it again after a power cut, as the journal does the others:
+// what is said to be complete must be on the disk.
 func rollupTable(r *rollup, c *schemas.Contract, all []schemas.Column) table {
-	columns := []schemas.Column{{Name: "_version", Type: "UInt64"}, {Name: "_deleted", Type: "UInt8"}}
-	for _, name := range r.columns(c) {
+	instant := ""
+	for _, column := range all {
+		if column.Name == c.Properties[c.Time].Name {
+			instant = column.Type
+		}
+	}
+	columns := []schemas.Column{{Name: "_version", Type: "UInt64"}, {Name: "_deleted", Type: "UInt8"}, {Name: bucketColumn, Type: instant}}
+	for _, name := range append(slices.Clone(r.Keys), r.valueColumns(c)...) {
+		switch name {
+		case instantColumn:
+			columns = append(columns, schemas.Column{Name: name, Type: instant})
+		case recordVersion:
+			columns = append(columns, schemas.Column{Name: name, Type: "UInt64"})
+		}
 		for _, column := range all {
 			if column.Name == name {
 				columns = append(columns, column)
 			}
 		}
 	}
-	order := append(slices.Clone(r.Keys), c.Properties[c.Time].Name)
-	return table{name: r.table(), columns: columns, order: order, shardBy: r.Keys[:1], partition: partitionBy(c), engine: "_version, _deleted", durable: true}
+	order := append([]string{bucketColumn}, r.Keys...)
+	return table{name: r.table(), columns: columns, order: order, shardBy: r.Keys[:1], partition: "toYYYYMM(" + quote(bucketColumn) + ", 'Asia/Shanghai')", engine: "_version, _deleted", durable: true}
 }
 
 func rollupsProgress() table {
 	return table{name: rollupsTable, columns: []schemas.Column{{Name: "name", Type: "String"}, {Name: "seq", Type: "UInt64"}}, order: []string{"name"}, shardBy: []string{"name"}, engine: "seq", durable: true}
 }
 
-// dayOf is the Chinese day of an instant, and startOfDay its first instant.
-func dayOf(column string) string { return "toDate32(toTimeZone(" + column + ", 'Asia/Shanghai'))" }
-
-func startOfDay(column string) string {
-	return "toDateTime64(toStartOfDay(toTimeZone(" + column + ", 'Asia/Shanghai')), 3, 'UTC')"
+// dropRollups removes the tables of rollups that there are no more.
+func (a *Analytics) dropRollups(ctx context.Context) error {
+	rows, err := a.store.Conn().Query(ctx, "SELECT name FROM system.tables WHERE database = ? AND endsWith(name, ?)", a.tables.database, rollupSuffix)
+	if err != nil {
+		return fmt.Errorf("rollups: %w", err)
+	}
+	defer rows.Close()
+	var drop []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return fmt.Errorf("rollups: %w", err)
+		}
+		if !slices.ContainsFunc(a.layer.rollups, func(r *rollup) bool { return r.table() == name }) {
+			drop = append(drop, "DROP TABLE IF EXISTS "+a.tables.qualify(name)+a.tables.onCluster())
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("rollups: %w", err)
+	}
+	return a.run(ctx, drop)
 }
 
-// touched writes the groups that rows from a version on belong to. Superseded rows may be
-// gone, but not the newest of a key, which is of the same group.
-func (t tables) touched(s *statement, r *rollup, c *schemas.Contract, from uint64) {
+// bucketOf is the first instant of the Chinese day or hour that an instant lies in.
+func bucketOf(grain Grain, column string) string {
+	start := "toStartOfDay("
+	if grain == GrainHour {
+		start = "toStartOfHour("
+	}
+	return "toDateTime64(" + start + "toTimeZone(" + column + ", 'Asia/Shanghai')), 3, 'UTC')"
+}
+
+// touched are the groups of a dataset's records that rows from a version on belong to: the
+// first key and the hour. Superseded rows may be gone, but not the newest of a key, which
+// is of the same group.
+type touched struct {
+	from   uint64
+	many   bool // more than are named one by one
+	groups []touchedGroup
+}
+
+type touchedGroup struct {
+	key string
+	at  int64 // the hour, in milliseconds
+}
+
+func (a *Analytics) touchedFrom(ctx context.Context, conn querier, c *schemas.Contract, from uint64) (*touched, error) {
+	key, at := quote(c.Properties[c.Key[0]].Name), quote(c.Properties[c.Time].Name)
+	rows, err := conn.Query(ctx, "SELECT DISTINCT toString("+key+"), toUnixTimestamp64Milli("+bucketOf(GrainHour, at)+") FROM "+a.tables.current(c.ID)+" WHERE _version >= ? LIMIT ?"+touchedSettings, from, a.mostTouched+1)
+	if err != nil {
+		return nil, fmt.Errorf("what was touched since the rollups: %w", err)
+	}
+	defer rows.Close()
+	t := &touched{from: from}
+	for rows.Next() {
+		var g touchedGroup
+		if err := rows.Scan(&g.key, &g.at); err != nil {
+			return nil, fmt.Errorf("what was touched since the rollups: %w", err)
+		}
+		t.groups = append(t.groups, g)
+	}
+	if t.many = len(t.groups) > a.mostTouched; t.many {
+		t.groups = nil
+	}
+	return t, rows.Err()
+}
+
+type querier interface {
+	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
+}
+
+const touchedSettings = " SETTINGS enable_extended_results_for_datetime_functions = 1"
+
+// of are the groups at a grain that begin within a period, each once.
+func (t *touched) of(grain Grain, period timeRange) []touchedGroup {
+	var list []touchedGroup
+	seen := map[touchedGroup]bool{}
+	for _, g := range t.groups {
+		at := time.UnixMilli(g.at).In(shanghai)
+		if grain == GrainDay {
+			at = bucketStart(at, GrainDay)
+			g.at = at.UnixMilli()
+		}
+		if at.Before(period.from) || !period.to.IsZero() && !at.Before(period.to) || seen[g] {
+			continue
+		}
+		seen[g] = true
+		list = append(list, g)
+	}
+	return list
+}
+
+// among writes whether a row's group is one of those touched; bucket is the expression of
+// the row's.
+func (t tables) among(s *statement, r *rollup, c *schemas.Contract, not string, bucket string, since *touched, groups []touchedGroup) {
 	at := quote(c.Properties[c.Time].Name)
-	s.add("(SELECT DISTINCT "+quote(r.Keys[0])+", "+dayOf(at)+" FROM "+t.current(c.ID)+" WHERE _version >= ?)", from)
+	if since.many {
+		s.add("("+quote(r.Keys[0])+", "+bucket+") "+not+"IN (SELECT DISTINCT "+quote(r.Keys[0])+", "+bucketOf(r.Grain, at)+" FROM "+t.current(c.ID)+" WHERE _version >= ?)", since.from)
+		return
+	}
+	s.add("(toString(" + quote(r.Keys[0]) + "), toUnixTimestamp64Milli(" + bucket + ")) " + not + "IN (")
+	for i, g := range groups {
+		s.add(map[bool]string{true: "(?, ?)", false: ", (?, ?)"}[i == 0], g.key, g.at)
+	}
+	s.add(")")
+}
+
+// around are the conditions on records' keys that lead to some groups.
+func (t tables) around(s *statement, r *rollup, c *schemas.Contract, since *touched, groups []touchedGroup) {
+	key, at := quote(r.Keys[0]), quote(c.Properties[c.Time].Name)
+	if since.many {
+		s.add(key+" IN (SELECT "+key+" FROM "+t.current(c.ID)+" WHERE _version >= ?) AND ", since.from)
+		return
+	}
+	first, last := groups[0].at, groups[0].at
+	keys := map[string]bool{}
+	s.add(key + " IN (")
+	for _, g := range groups {
+		if first, last = min(first, g.at), max(last, g.at); keys[g.key] {
+			continue
+		}
+		s.add(map[bool]string{true: "?", false: ", ?"}[len(keys) == 0], g.key)
+		keys[g.key] = true
+	}
+	end := time.UnixMilli(last).Add(25 * time.Hour).UnixMilli()
+	s.add(") AND "+at+" >= fromUnixTimestamp64Milli(?, 'UTC') AND "+at+" < fromUnixTimestamp64Milli(?, 'UTC') AND ", first, end)
 }
 
 // Rolled is the sequence up to which every rollup is complete; 0 where one has only begun.
@@ -118,42 +312,83 @@ func (a *Analytics) Rolled(ctx context.Context) (uint64, error) {
 // must have reached. Done twice, or over more than was needed, it changes nothing.
 func (a *Analytics) Roll(ctx context.Context, from, to uint64) error {
 	contracts := a.catalogue()
+	since := map[string]*touched{}
+	var names []any
 	for _, r := range a.layer.rollups {
 		c := contracts[r.dataset]
 		if c == nil {
 			continue
 		}
-		if err := a.roll(ctx, r, c, versionsBefore(from), versionsBefore(to)-1); err != nil {
+		t := since[c.ID]
+		if t == nil {
+			var err error
+			if t, err = a.touchedFrom(ctx, a.store.Conn(), c, versionsBefore(from)); err != nil {
+				return err
+			}
+			since[c.ID] = t
+		}
+		if err := a.roll(ctx, r, c, t, versionsBefore(to)-1); err != nil {
 			return fmt.Errorf("rollup %s: %w", r.table(), err)
 		}
-		if err := a.store.Conn().Exec(ctx, "INSERT INTO "+a.tables.qualify(rollupsTable)+" (name, seq) SETTINGS async_insert=0 VALUES (?, ?)", r.table(), to); err != nil {
-			return fmt.Errorf("rollup %s: %w", r.table(), err)
+		names = append(names, r.table(), to)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	values := strings.Repeat(", (?, ?)", len(names)/2)[2:]
+	if err := a.store.Conn().Exec(ctx, "INSERT INTO "+a.tables.qualify(rollupsTable)+" (name, seq) SETTINGS async_insert=0 VALUES "+values, names...); err != nil {
+		return fmt.Errorf("how far the rollups are: %w", err)
+	}
+	return nil
+}
+
+// roll works out anew what was touched: the groups one by one, or of many a month at a
+// time, so that no more than a month's groups are in memory.
+func (a *Analytics) roll(ctx context.Context, r *rollup, c *schemas.Contract, since *touched, version uint64) error {
+	if !since.many {
+		groups := since.of(r.Grain, timeRange{})
+		if len(groups) == 0 {
+			return nil
+		}
+		first := slices.MinFunc(groups, func(a, b touchedGroup) int { return cmp.Compare(a.at, b.at) })
+		last := slices.MaxFunc(groups, func(a, b touchedGroup) int { return cmp.Compare(a.at, b.at) })
+		return a.rollSpan(ctx, r, c, since, groups, timeRange{time.UnixMilli(first.at), time.UnixMilli(last.at).Add(25 * time.Hour)}, version)
+	}
+	local := "toTimeZone(" + quote(c.Properties[c.Time].Name) + ", 'Asia/Shanghai')"
+	rows, err := a.store.Conn().Query(ctx, "SELECT DISTINCT toInt32(toYear("+local+")) * 12 + toMonth("+local+") - 1 AS _month FROM "+a.tables.current(c.ID)+" WHERE _version >= ? ORDER BY _month", since.from)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var months []int
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			return err
+		}
+		months = append(months, int(n))
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	for _, n := range months {
+		first := time.Date(n/12, time.Month(n%12+1), 1, 0, 0, 0, 0, shanghai)
+		if err := a.rollSpan(ctx, r, c, since, nil, timeRange{first, first.AddDate(0, 1, 0)}, version); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-func (a *Analytics) roll(ctx context.Context, r *rollup, c *schemas.Contract, from, version uint64) error {
+// rollSpan works out anew what was touched within a span.
+func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract, since *touched, groups []touchedGroup, span timeRange, version uint64) error {
 	conn := a.store.Conn()
-	name := c.Properties[c.Time].Name
-	at := quote(name)
-	// The span of what is touched lets partitions and parts be passed over.
-	var count uint64
-	var first, last time.Time
-	if err := conn.QueryRow(ctx, "SELECT count(), min("+at+"), max("+at+") FROM "+a.tables.current(c.ID)+" WHERE _version >= ?", from).Scan(&count, &first, &last); err != nil {
-		return err
-	}
-	if count == 0 {
-		return nil
-	}
-	span := []condition{
-		{at + " >= fromUnixTimestamp64Milli(?, 'UTC')", []any{first.Add(-25 * time.Hour).UnixMilli()}},
-		{at + " <= fromUnixTimestamp64Milli(?, 'UTC')", []any{last.Add(25 * time.Hour).UnixMilli()}},
-	}
+	p := &c.Properties[c.Time]
+	at, bucket := quote(p.Name), quote(bucketColumn)
 	scope := newRowScope(nil, c)
 	keys := quoteAll(r.Keys)
-	columns := []string{"_version", "_deleted"}
-	columns = append(columns, r.columns(c)...)
+	columns := append([]string{"_version", "_deleted", bucketColumn}, r.Keys...)
+	columns = append(columns, r.valueColumns(c)...)
 	var values []string
 	for _, v := range r.Values {
 		text, err := rewrite(fmt.Sprint(v.Value), scope.name)
@@ -162,33 +397,29 @@ func (a *Analytics) roll(ctx context.Context, r *rollup, c *schemas.Contract, fr
 		}
 		values = append(values, text)
 	}
-	group := func(s *statement, from uint64) { // (first key, day) IN touched
-		s.add("(" + quote(r.Keys[0]) + ", " + dayOf(at) + ") IN ")
-		a.tables.touched(s, r, c, from)
+	records := func(s *statement) { // those of the groups
+		s.add(" FROM " + a.tables.current(c.ID) + " FINAL WHERE ")
+		a.tables.around(s, r, c, since, groups)
+		a.tables.among(s, r, c, "", bucketOf(r.Grain, at), since, groups)
+		s.where(" AND ", rangeConditions(p, at, span))
 	}
-	// The names that the records have are the rollup's too: the day's instant takes
-	// another inside.
 	s := &statement{}
-	s.add("INSERT INTO " + a.tables.qualify(r.table()) + " (" + quoteAll(columns) + ") SELECT ")
-	s.add("toUInt64(?), 0, "+keys+", _day, "+strings.Join(numbered(len(values)), ", ")+" FROM (SELECT "+keys+", "+startOfDay(at)+" AS _day", version)
+	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 0, _b, "+keys+", "+strings.Join(numbered(len(values)), ", ")+" FROM (SELECT "+keys+", "+bucketOf(r.Grain, at)+" AS _b", version)
 	for i, value := range values {
 		s.add(", " + value + " AS _v" + itoa(i))
 	}
-	s.add(" FROM " + a.tables.current(c.ID) + " FINAL WHERE ")
-	group(s, from)
-	s.where(" AND ", span)
-	s.add(" GROUP BY " + keys + ", _day)" + rollSettings)
+	records(s)
+	s.add(" GROUP BY " + keys + ", _b)" + rollSettings)
 	if err := conn.Exec(ctx, s.text.String(), s.args...); err != nil {
 		return err
 	}
 	// Groups that have no record left.
 	s = &statement{}
-	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 1, "+quoteAll(r.columns(c))+" FROM "+a.tables.qualify(r.table())+" FINAL WHERE ", version)
-	group(s, from)
-	s.where(" AND ", span)
-	s.add(" AND (" + keys + ", " + at + ") NOT IN (SELECT " + keys + ", " + startOfDay(at) + " FROM " + a.tables.current(c.ID) + " FINAL WHERE ")
-	group(s, from)
-	s.where(" AND ", span)
+	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 1, "+quoteAll(columns[2:])+" FROM "+a.tables.qualify(r.table())+" FINAL WHERE ", version)
+	a.tables.among(s, r, c, "", bucket, since, groups)
+	s.where(" AND ", rangeConditions(p, bucket, span))
+	s.add(" AND (" + keys + ", " + bucket + ") NOT IN (SELECT " + keys + ", " + bucketOf(r.Grain, at))
+	records(s)
 	s.add(")" + rollSettings)
 	return conn.Exec(ctx, s.text.String(), s.args...)
 }
@@ -205,56 +436,88 @@ func numbered(n int) []string {
 
 // rollupFor finds a rollup that gives a part of a query the same answer as the records.
 func (t tables) rollupFor(p *plan, g *group, scope *rowScope, at snapshot, move shift) *rollup {
-	if at.asOf || at.rolled == 0 || p.grain.finerThanDay() || move.millis != 0 || p.layer == nil {
+	if at.asOf || at.rolled == 0 || move.millis != 0 || p.layer == nil {
 		return nil
 	}
-	for _, d := range append(slices.Clone(g.dimensions), g.filters...) {
-		if d.instant {
-			return nil
-		}
-	}
-	for _, end := range []time.Time{p.period.from, p.period.to} {
-		if !end.IsZero() && !isMidnight(move.back(end).In(shanghai)) {
-			return nil
-		}
-	}
 	for _, r := range p.layer.rollupsOf(g.contract.ID) {
-		has := r.columns(g.contract)
-		good := true
-		for _, i := range g.metrics {
-			good = good && slices.Contains(r.Metrics, p.metrics[i].Name)
-		}
-		for _, name := range scope.columns {
-			good = good && (name == "_version" || slices.Contains(has, name))
-		}
-		if good {
+		if r.fits(p, g, scope) {
 			return r
 		}
 	}
 	return nil
 }
 
-// rolled writes a subquery of a rollup's rows, with the records of the days that were
+// fits says whether nothing in a part of a query tells its records from its rows.
+func (r *rollup) fits(p *plan, g *group, scope *rowScope) bool {
+	if p.grain != GrainNone && p.grain.rank() < r.Grain.rank() {
+		return false
+	}
+	for _, d := range append(slices.Clone(g.dimensions), g.filters...) {
+		if d.instant && r.Grain != GrainHour { // the hour is the finest part of time
+			return false
+		}
+	}
+	for _, end := range []time.Time{p.period.from, p.period.to} { // moving it by days or months keeps the hour
+		if !end.IsZero() && !isMidnight(end) && (r.Grain != GrainHour || !end.Equal(end.Truncate(time.Hour))) {
+			return false
+		}
+	}
+	for _, name := range r.Dimensions {
+		if !p.holds(name) {
+			return false
+		}
+	}
+	for _, i := range g.metrics {
+		m := p.metrics[i]
+		if !slices.Contains(r.Metrics, m.Name) || m.Fine != nil && p.grain.finerThanDay() {
+			return false
+		}
+	}
+	has := r.names(g.contract)
+	for _, name := range scope.columns {
+		if name != "_version" && !slices.Contains(has, name) {
+			return false
+		}
+	}
+	return true
+}
+
+// rolled writes a subquery of a rollup's rows, with the records of the buckets that were
 // touched since in their place.
-func (t tables) rolled(s *statement, r *rollup, c *schemas.Contract, columns []string, at snapshot, pushed []condition) {
+func (t tables) rolled(s *statement, r *rollup, c *schemas.Contract, columns []string, at snapshot, period timeRange, pushed []condition) {
 	if len(columns) == 0 {
 		columns = []string{"_version"}
 	}
-	list := quoteAll(columns)
-	s.add("(SELECT " + list + " FROM " + t.qualify(r.table()) + " FINAL")
-	if at.complete {
-		s.where(" WHERE ", pushed)
+	time := quote(c.Properties[c.Time].Name)
+	var list []string
+	for _, name := range columns {
+		if column := r.column(c, name); column != name {
+			name = column + "` AS `" + name
+		}
+		list = append(list, "`"+name+"`")
+	}
+	s.add("(SELECT " + strings.Join(list, ", ") + " FROM " + t.qualify(r.table()) + " FINAL")
+	// A condition on the time is one on the bucket: fits saw to that.
+	var onBuckets []condition
+	for _, c := range pushed {
+		onBuckets = append(onBuckets, condition{strings.ReplaceAll(c.text, time, quote(bucketColumn)), c.args})
+	}
+	since := at.touched[c.ID]
+	if since == nil {
+		since = &touched{from: versionsBefore(at.rolled), many: true}
+	}
+	groups := since.of(r.Grain, period)
+	if at.complete || !since.many && len(groups) == 0 {
+		s.where(" WHERE ", onBuckets)
 		s.add(")")
 		return
 	}
-	time := quote(c.Properties[c.Time].Name)
-	from := versionsBefore(at.rolled)
-	pair := "(" + quote(r.Keys[0]) + ", " + dayOf(time) + ") "
-	s.add(" WHERE " + pair + "NOT IN ")
-	t.touched(s, r, c, from)
-	s.where(" AND ", pushed)
-	s.add(" UNION ALL SELECT "+list+" FROM "+t.current(c.ID)+" FINAL WHERE "+quote(r.Keys[0])+" IN (SELECT "+quote(r.Keys[0])+" FROM "+t.current(c.ID)+" WHERE _version >= ?) AND "+pair+"IN ", from)
-	t.touched(s, r, c, from)
+	s.add(" WHERE ")
+	t.among(s, r, c, "NOT ", quote(bucketColumn), since, groups)
+	s.where(" AND ", onBuckets)
+	s.add(" UNION ALL SELECT " + quoteAll(columns) + " FROM " + t.current(c.ID) + " FINAL WHERE ")
+	t.around(s, r, c, since, groups)
+	t.among(s, r, c, "", bucketOf(r.Grain, time), since, groups)
 	s.where(" AND ", pushed)
 	s.add(")")
 }

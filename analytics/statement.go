@@ -42,7 +42,8 @@ type snapshot struct {
 	// complete: nothing that counts came after it.
 	rolled   uint64
 	complete bool
-	moment   time.Time // what is now, to a question of this snapshot
+	touched  map[string]*touched // by dataset, what came after rolled; where it is not known, it is found out on the way
+	moment   time.Time           // what is now, to a question of this snapshot
 }
 
 // rows writes a subquery of the snapshot's rows, one for each key, deleted ones left out.

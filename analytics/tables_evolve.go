@@ -47,6 +47,9 @@ func (a *Analytics) EnsureOwn(ctx context.Context) error {
 	if err := a.ensure(ctx, rollupsTable, rollupsProgress()); err != nil {
 		return err
 	}
+	if err := a.dropRollups(ctx); err != nil {
+		return err
+	}
 	return a.ensure(ctx, submissionsTable, submissionTable())
 }
 

@@ -314,7 +314,7 @@ func (a *Analytics) checkPanel(v *View, p *Panel) error {
 		return nil
 	}
 	if p.Records != nil {
-		_, err := a.planRecords(p.records(v, checkedOn), &checker)
+		_, err := a.planRecords(p.records(checkedOn), &checker)
 		return err
 	}
 	for _, grain := range v.Grains {
@@ -427,13 +427,60 @@ func (p *Panel) query(v *View, grain Grain, today time.Time) Query {
 	return q
 }
 
-// records is the same for a panel of records.
-func (p *Panel) records(v *View, today time.Time) RecordsQuery {
-	q := RecordsQuery{Dataset: p.Records.Dataset, Fields: p.Records.Fields, Filters: p.filtersOn(today)}
-	if from, to := rangeOn(p.rangeIn(v), today); !to.IsZero() {
+// records is the same for a panel of records, which are all there are unless the panel
+// itself says when.
+func (p *Panel) records(today time.Time) RecordsQuery {
+	q := RecordsQuery{Dataset: p.Records.Dataset, Fields: p.Records.Fields, Filters: p.filtersOn(today), Limit: p.Limit}
+	if q.Limit == 0 {
+		q.Limit = shownRecords
+	}
+	if p.Range == "" {
+		return q
+	}
+	if from, to := rangeOn(p.Range, today); !to.IsZero() {
 		q.From, q.To = from.Format(time.DateOnly), to.Format(time.DateOnly)
 	}
 	return q
+}
+
+// shownRecords is how many the page asks for where the panel does not say.
+const shownRecords = 200
+
+// Question is one entry of POST /v1/queries.
+type Question struct {
+	ID      string        `json:"id"`
+	Query   *Query        `json:"query,omitempty"`
+	Records *RecordsQuery `json:"records,omitempty"`
+}
+
+// Questions are what the page asks when a reader opens the view on a day, with a grain and
+// filters of their own. has says whether a metric has a dimension: a filter by one that it
+// has not is left out, as the page does.
+func (v *View) Questions(today time.Time, grain Grain, filters []Filter, has func(metric, dimension string) bool) []Question {
+	list := make([]Question, 0, len(v.Panels))
+	for i := range v.Panels {
+		p := &v.Panels[i]
+		asked := Question{ID: p.ID}
+		if p.Records != nil {
+			q := p.records(today)
+			for _, f := range filters {
+				if slices.Contains(p.Records.Fields, f.Dimension) {
+					q.Filters = append(q.Filters, f)
+				}
+			}
+			asked.Records = &q
+		} else {
+			q := p.query(v, grain, today)
+			for _, f := range filters {
+				if !slices.ContainsFunc(p.Metrics, func(metric string) bool { return !has(metric, f.Dimension) }) {
+					q.Filters = append(q.Filters, f)
+				}
+			}
+			asked.Query = &q
+		}
+		list = append(list, asked)
+	}
+	return list
 }
 
 func (p *Panel) rangeIn(v *View) string {

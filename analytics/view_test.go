@@ -25,7 +25,7 @@ func (f *fixture) show(v *View) map[string]*Answer {
 	for i := range v.Panels {
 		p := &v.Panels[i]
 		if p.Records != nil {
-			answers[p.ID] = f.records(p.records(v, shownOn))
+			answers[p.ID] = f.records(p.records(shownOn))
 			continue
 		}
 		for _, grain := range append(slices.Clone(v.Grains), GrainNone)[:max(1, len(v.Grains))] {

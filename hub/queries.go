@@ -72,7 +72,7 @@ func (h *Hub) postQueries(c *gin.Context) {
 		return
 	}
 	b.reader, b.position = reader(c), h.position()
-	b.position.Moment = time.Now()
+	b.position.Moment, b.position.Memo = time.Now(), &analytics.Memo{}
 	switch encoding.Format {
 	case analytics.FormatJSON:
 		h.answerBatch(c, b)

@@ -16,9 +16,13 @@ type rollups struct {
 	upTo atomic.Uint64
 }
 
-// rollEvery is how often the rollups are brought up. It costs queries, not exactness, to
+// The rollups are brought up every few seconds, and where that takes long, such as after a
+// large push, at most a tenth of the time goes into it. It costs queries, not exactness, to
 // wait: what was touched since is read from the records.
-const rollEvery = 15 * time.Second
+const (
+	rollEvery = 5 * time.Second
+	rollShare = 10
+)
 
 // rollUp brings the rollups up to a sequence that the tables have reached. What it does
 // not get done, queries read from the records, and the next call brings it up.
@@ -67,12 +71,14 @@ func (h *Hub) openRollups(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		t := time.NewTicker(rollEvery)
+		t := time.NewTimer(0)
 		defer t.Stop()
 		for {
-			h.rollUp(ctx, h.history.Watermark())
 			select {
 			case <-t.C:
+				begin := time.Now()
+				h.rollUp(ctx, h.history.Watermark())
+				t.Reset(max(rollEvery, (rollShare-1)*time.Since(begin)))
 			case <-ctx.Done():
 				return
 			}

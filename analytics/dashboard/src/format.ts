@@ -70,14 +70,12 @@ export function timeText(value: CellValue, grain: string | undefined): string {
   switch (grain) {
     case 'year':
       return s.slice(0, 4)
-    case 'half':
-      return s.slice(0, 4) + (Number(s.slice(5, 7)) <= 6 ? (english.value ? ' H1' : '上半年') : english.value ? ' H2' : '下半年')
     case 'quarter':
       return s.slice(0, 4) + ' Q' + Math.ceil(Number(s.slice(5, 7)) / 3)
     case 'month':
       return s.slice(0, 7)
     case 'hour':
-    case 'five_minutes':
+    case '5min':
       return moment(s).slice(5, 16)
     default:
       return s.slice(0, 10)

@@ -14,7 +14,7 @@ function relative(r: string): string {
 }
 
 export const grainLabel = (g: Grain): string =>
-  ({ five_minutes: t('5分钟', '5 min'), hour: t('时', 'hour'), day: t('日', 'day'), week: t('周', 'week'), month: t('月', 'month'), quarter: t('季', 'quarter'), half: t('半年', 'half'), year: t('年', 'year') })[g]
+  ({ '5min': t('5分钟', '5 min'), hour: t('时', 'hour'), day: t('日', 'day'), week: t('周', 'week'), month: t('月', 'month'), quarter: t('季', 'quarter'), year: t('年', 'year') })[g]
 
 const opText = (op: string) => ({ in: '=', eq: '=', ne: '≠', not_in: '≠', gt: '>', gte: '≥', lt: '<', lte: '≤', starts_with: '^', is_null: '∅', not_null: '!∅' })[op] ?? op
 

@@ -27,6 +27,9 @@ export function compareOf(view: Pick<View, 'compare'>, a: Address): Comparison {
   return a.compare ?? view.compare ?? 'none'
 }
 
+/** Of the records that a board or list is made of. */
+export const mostRecords = 1000
+
 /** Charts over time follow the view's grain unless the panel says otherwise. */
 const overTime = new Set(['line', 'stacked', 'bar', 'heat'])
 
@@ -62,7 +65,7 @@ export function questionOf(view: View, panel: Panel, a: Address, today: Day, met
         op: f.op,
         values: f.values,
       })),
-      limit: panel.limit ?? 200,
+      limit: mostRecords, // they come by version: the panel orders them and cuts
       ...(panel.range !== undefined && panel.range !== 'all' ? bounds(resolveRange(panel.range, now)) : {}),
       ...(a.asOf !== undefined ? { as_of: a.asOf } : {}),
     }

@@ -48,7 +48,7 @@ export interface RowError {
   record?: string // as it came, of quarantined records
 }
 
-export type Grain = 'five_minutes' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'half' | 'year'
+export type Grain = '5min' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year'
 export type Comparison = 'none' | 'previous_period' | 'previous_year'
 export interface Filter {
   dimension: string

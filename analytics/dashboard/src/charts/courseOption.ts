@@ -203,7 +203,7 @@ export function courseOption(
 
 /** The year stands at its first day alone, the day at its first hour. */
 function axisTime(s: string, grain: Grain | undefined, steps: number): string {
-  if ((grain === 'hour' || grain === 'five_minutes') && steps <= 48) return s.slice(11, 16) === '00:00' ? s.slice(5, 10) : s.slice(11, 16)
+  if ((grain === 'hour' || grain === '5min') && steps <= 48) return s.slice(11, 16) === '00:00' ? s.slice(5, 10) : s.slice(11, 16)
   return grain === 'day' || grain === 'week' ? (s.slice(5, 10) === '01-01' ? s : s.slice(5, 10)) : timeText(s, grain)
 }
 

@@ -100,7 +100,7 @@ const tones = [0, 0.45, -0.35, 0.75]
 // --- steps -----------------------------------------------------------------
 
 const mostSteps = 120_000
-const stepMillis: Partial<Record<Grain, number>> = { five_minutes: 300_000, hour: 3600_000 }
+const stepMillis: Partial<Record<Grain, number>> = { '5min': 300_000, hour: 3600_000 }
 
 export function timeKey(time: CellValue): number {
   const s = String(time)

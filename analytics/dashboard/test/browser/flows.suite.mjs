@@ -223,6 +223,25 @@ export function suite({ demo, browser }) {
       await page.goBack()
       await settled(page)
       assert.deepEqual(await figuresOn(page), now)
+
+      // Until new answers come the old ones stand, under the question that they answer.
+      let release
+      const held = new Promise((resolve) => (release = resolve))
+      await page.route('**/v1/queries*', async (r) => {
+        await held
+        await r.continue()
+      }, { times: 1 })
+      await page.goForward()
+      await panelOf(page, 'per_mu').locator('.chip', { hasText: '更新中' }).waitFor()
+      const traced = page.waitForRequest((r) => r.url().endsWith('/v1/query') && r.postDataJSON().dimensions.includes('submission'))
+      await panelOf(page, 'per_mu').locator('[data-figure=output_per_mu]').first().click()
+      assert.equal((await traced).postDataJSON().as_of, undefined)
+      await page.keyboard.press('Escape')
+      release()
+      await settled(page)
+      assert.deepEqual(await figuresOn(page), past)
+      await page.goBack()
+      await settled(page)
       await page.goForward()
       await settled(page)
       assert.deepEqual(await figuresOn(page), past)

@@ -20,10 +20,12 @@ export function suite({ demo, browser }) {
   const taken = []
 
   async function picture(page, name, { height = size.height } = {}) {
+    await page.mouse.move(0, 0)
+    await keep(name, await page.screenshot({ clip: { x: 0, y: 0, width: size.width, height }, animations: 'disabled', caret: 'hide' }))
+  }
+  async function keep(name, png) {
     taken.push(name)
     const file = fileURLToPath(new URL(`pictures/${name}.png`, docs))
-    await page.mouse.move(0, 0)
-    const png = await page.screenshot({ clip: { x: 0, y: 0, width: size.width, height }, animations: 'disabled', caret: 'hide' })
     if (write) {
       const small = palette(png)
       assert.ok(small.length <= most, `${name}: ${small.length} bytes`)
@@ -81,8 +83,8 @@ export function suite({ demo, browser }) {
       await choose('宝顶山客流.xlsx', filled(template, rows('五千二')))
       await page.getByRole('button', { name: '只检查，不提交' }).click()
       await page.locator('.error-table tbody tr').first().waitFor()
-      await page.locator('#push-check').evaluate((e) => e.scrollIntoView())
-      await page.evaluate(() => window.scrollBy(0, -70))
+      await page.locator('.error-table').evaluate((e) => e.scrollIntoView({ block: 'end' }))
+      await page.evaluate(() => window.scrollBy(0, 20))
       await picture(page, 'clerk-5-errors')
       await kept(page, () => page.getByRole('button', { name: '下载标好错误的工作簿' }).click())
 
@@ -105,7 +107,7 @@ export function suite({ demo, browser }) {
       await page.locator('[data-figure=visitors][data-exact="5201"]').first().waitFor()
       await panelOf(page, 'visitors').getByRole('button', { name: '图', exact: true }).click()
       await settled(page)
-      await picture(page, 'clerk-8-chart', { height: 560 })
+      await picture(page, 'clerk-8-chart')
     })
   })
 
@@ -123,8 +125,7 @@ export function suite({ demo, browser }) {
       await page.getByLabel('时间').selectOption('12m')
       await page.getByLabel('粒度').selectOption('month')
       await settled(page)
-      await panelOf(page, 'visitors').evaluate((e) => e.scrollIntoView())
-      await page.evaluate(() => window.scrollBy(0, -60))
+      await moreOf(page, 'visitors', '放大')
       await settled(page)
       await picture(page, 'analyst-2-compare')
 
@@ -135,6 +136,8 @@ export function suite({ demo, browser }) {
       await settled(page)
       await picture(page, 'analyst-3-as-of')
       await page.getByRole('button', { name: '回到现在' }).click()
+      await page.locator('.fresh[data-status=live]').waitFor()
+      await settled(page)
 
       await panelOf(page, 'per_mu').locator('[data-figure=output_per_mu]').first().click()
       await page.getByRole('dialog', { name: '溯源' }).locator('[data-submission]').first().waitFor()
@@ -168,12 +171,9 @@ export function suite({ demo, browser }) {
       const wall = { width: 1920, height: 1080 }
       await page.setViewportSize(wall)
       await settled(page)
-      await page.evaluate(({ wall, size }) => {
-        document.body.style.zoom = String(size.width / wall.width)
-      }, { wall, size })
-      await page.setViewportSize({ width: size.width, height: 630 })
-      await settled(page)
-      await picture(page, 'analyst-9-wall', { height: 630 })
+      const devtools = await page.context().newCDPSession(page)
+      const { data } = await devtools.send('Page.captureScreenshot', { format: 'png', clip: { x: 0, y: 0, ...wall, scale: 0.6 } })
+      await keep('analyst-9-wall', Buffer.from(data, 'base64'))
     }))
 
   after(async () => {

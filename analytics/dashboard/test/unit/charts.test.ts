@@ -112,7 +112,7 @@ describe('courses', () => {
     const rows: CellValue[][] = []
     for (let i = 0; i < 50_000; i++) if (i % 1000 !== 500) rows.push([new Date(start + i * 300_000).toISOString(), i])
     const many = answerOf([column('time', { type: 'timestamp' }), 'visitors'], rows)
-    const [c] = coursesOf(askedOf({ metrics: ['visitors'] }, { grain: 'five_minutes' }), many, code)
+    const [c] = coursesOf(askedOf({ metrics: ['visitors'] }, { grain: '5min' }), many, code)
     expect(c!.steps).toHaveLength(50_000)
     expect(c!.lines[0]!.rows.filter((r) => r < 0)).toHaveLength(50)
   })

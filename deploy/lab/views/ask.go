@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/zida-hub/zida/analytics"
+	"github.com/zida-hub/zida/connectors"
+)
+
+// asker puts questions as the page does.
+type asker struct {
+	hub    *hub
+	client *connectors.Client
+	has    map[string][]string // metric → its dimensions
+}
+
+func (a *asker) call(ctx context.Context, method, path string, body []byte, into any) error {
+	token, err := a.client.Token(ctx)
+	if err != nil {
+		return err
+	}
+	return a.with(ctx, token.AccessToken, method, path, body, into)
+}
+
+func (a *asker) with(ctx context.Context, token, method, path string, body []byte, into any) error {
+	request, err := http.NewRequestWithContext(ctx, method, a.hub.url+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	text, err := io.ReadAll(answer.Body)
+	if err = errors.Join(err, answer.Body.Close()); err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s %s answered %s: %s", method, path, answer.Status, text)
+	}
+	return json.Unmarshal(text, into)
+}
+
+// look fetches the views, and which dimensions each metric has.
+func (a *asker) look(ctx context.Context) ([]analytics.View, error) {
+	var metrics struct {
+		Metrics []analytics.Metric `json:"metrics"`
+	}
+	if err := a.call(ctx, http.MethodGet, "/v1/metrics", nil, &metrics); err != nil {
+		return nil, err
+	}
+	a.has = map[string][]string{}
+	for _, m := range metrics.Metrics {
+		for _, d := range m.Dimensions {
+			a.has[m.Name] = append(a.has[m.Name], d.Name)
+		}
+	}
+	var views struct {
+		Views []analytics.View `json:"views"`
+	}
+	return views.Views, a.call(ctx, http.MethodGet, "/v1/views", nil, &views)
+}
+
+// variant is a way in which a reader looks at a view.
+type variant struct {
+	name    string
+	filters []analytics.Filter
+	grain   analytics.Grain
+	asOf    time.Time
+}
+
+func (a *asker) questions(v *analytics.View, way *variant, today time.Time) []analytics.Question {
+	grain := way.grain
+	if grain == "" && len(v.Grains) > 0 {
+		grain = v.Grains[0]
+	}
+	if !way.asOf.IsZero() {
+		today = midnight(way.asOf)
+	}
+	return v.Questions(today, grain, way.filters, func(metric, dimension string) bool { return slices.Contains(a.has[metric], dimension) })
+}
+
+// outcome is what a view in one of its ways came to, in milliseconds.
+type outcome struct {
+	View     string            `json:"view"`
+	Variant  string            `json:"variant"`
+	Panels   int               `json:"panels"`
+	Cold     float64           `json:"first_ms"` // the first answer
+	P50      float64           `json:"p50_ms"`
+	P95      float64           `json:"p95_ms"`
+	Max      float64           `json:"max_ms"`
+	RowsRead uint64            `json:"rows_read"`
+	ByPanel  map[string]uint64 `json:"rows_read_by_panel"`
+}
+
+// ask puts the questions once, then so many times.
+func (a *asker) ask(ctx context.Context, view, name string, questions []analytics.Question, asOf time.Time, runs int) (*outcome, error) {
+	body := map[string]any{"queries": questions}
+	if !asOf.IsZero() {
+		body["as_of"] = asOf.Format(time.RFC3339)
+	}
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	token, err := a.client.Token(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o := &outcome{View: view, Variant: name, Panels: len(questions)}
+	var times []float64
+	for i := range runs + 1 {
+		var answer struct {
+			Answers []struct {
+				ID     string `json:"id"`
+				Answer *struct {
+					Stats analytics.Stats `json:"stats"`
+				} `json:"answer"`
+				Problem json.RawMessage `json:"problem"`
+			} `json:"answers"`
+		}
+		begin := time.Now()
+		if err := a.with(ctx, token.AccessToken, http.MethodPost, "/v1/queries", text, &answer); err != nil {
+			return nil, err
+		}
+		took := float64(time.Since(begin).Microseconds()) / 1000
+		if i == 0 {
+			o.Cold = took
+		} else {
+			times = append(times, took)
+		}
+		o.RowsRead, o.ByPanel = 0, map[string]uint64{}
+		for _, item := range answer.Answers {
+			if item.Answer == nil {
+				return nil, fmt.Errorf("view %s, panel %s: %s", view, item.ID, item.Problem)
+			}
+			o.ByPanel[item.ID] = item.Answer.Stats.RowsRead
+			o.RowsRead += item.Answer.Stats.RowsRead
+		}
+	}
+	slices.Sort(times)
+	at := func(q float64) float64 { return times[min(int(q*float64(len(times))), len(times)-1)] }
+	o.P50, o.P95, o.Max = at(0.5), at(0.95), times[len(times)-1]
+	return o, nil
+}
+
+// report is what -json writes.
+type report struct {
+	Millions  int        `json:"millions_of_rows"`
+	Runs      int        `json:"runs"`
+	Filled    float64    `json:"filled_s"`
+	Outcomes  []*outcome `json:"outcomes"`
+	HubMiB    float64    `json:"hub_peak_mib"`
+	EngineMiB float64    `json:"engine_peak_mib"`
+}
+
+func measure(ctx context.Context, h *hub, f *fill, o *options) error {
+	client, err := h.as(f.Accounts[0])
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	a := &asker{hub: h, client: client}
+	views, err := a.look(ctx)
+	if err != nil {
+		return err
+	}
+	if err := h.forget(); err != nil {
+		return err
+	}
+	r := &report{Millions: f.Millions, Runs: o.runs, Filled: f.Seconds}
+	pushing, stop := context.WithCancel(ctx)
+	pushed := make(chan error, 1)
+	go func() { pushed <- goOn(pushing, client, f.Today) }()
+	err = r.askAll(ctx, a, views, f, o)
+	stop()
+	if err = errors.Join(err, <-pushed); err != nil {
+		return err
+	}
+	if r.HubMiB, r.EngineMiB, err = h.memory(); err != nil {
+		return err
+	}
+	fmt.Printf("at most resident: hub %.0f MiB, engine %.0f MiB\n", r.HubMiB, r.EngineMiB)
+	if o.jsonFile == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(o.jsonFile, append(text, '\n'), 0o600)
+}
+
+func (r *report) askAll(ctx context.Context, a *asker, views []analytics.View, f *fill, o *options) error {
+	region := []analytics.Filter{{Dimension: "region", Op: "in", Values: []analytics.Value{"500111"}}}
+	ways := []variant{
+		{name: "as opened"},
+		{name: "region 500111", filters: region},
+		{name: "by month", grain: analytics.GrainMonth},
+		{name: "as of the past", asOf: f.Past},
+	}
+	fmt.Printf("%d million records of %s, %d runs\n%-14s  %-16s  %6s  %9s  %8s  %8s  %8s  %11s\n", f.Millions, dataset, o.runs, "view", "", "panels", "first ms", "p50", "p95", "max", "rows read")
+	tell := func(view, name string, questions []analytics.Question, way *variant) error {
+		runs := o.runs
+		if !way.asOf.IsZero() {
+			runs = min(runs, 5) // each takes its time
+		}
+		out, err := a.ask(ctx, view, name, questions, way.asOf, runs)
+		if err != nil {
+			return err
+		}
+		r.Outcomes = append(r.Outcomes, out)
+		fmt.Printf("%-14s  %-16s  %6d  %9.1f  %8.1f  %8.1f  %8.1f  %11d\n", view, name, out.Panels, out.Cold, out.P50, out.P95, out.Max, out.RowsRead)
+		return nil
+	}
+	for _, way := range ways {
+		for i := range views {
+			v := &views[i]
+			switch {
+			case o.view != "" && v.ID != o.view,
+				way.grain != "" && !slices.Contains(v.Grains, way.grain),
+				way.filters != nil && !slices.Contains(v.Filters, way.filters[0].Dimension):
+				continue
+			}
+			questions := a.questions(v, &way, f.Today)
+			if err := tell(v.ID, way.name, questions, &way); err != nil {
+				return err
+			}
+			for n := range questions {
+				if o.view == "" {
+					break
+				}
+				if err := tell("  "+questions[n].ID, way.name, questions[n:n+1], &way); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
