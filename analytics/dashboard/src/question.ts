@@ -14,7 +14,7 @@ export interface Asked extends Question {
 }
 
 /** The range in force: the reader's, else the view's own. */
-export function rangeOf(view: View, a: Address, today: Day): Range | null {
+export function rangeOf(view: Pick<View, 'range'>, a: Address, today: Day): Range | null {
   if (a.from !== undefined && a.to !== undefined) return { from: a.from, to: a.to }
   return resolveRange(a.range ?? view.range, today)
 }
@@ -23,7 +23,7 @@ export function grainOf(view: View, a: Address): Grain {
   return a.grain ?? view.grains?.[0] ?? 'day'
 }
 
-export function compareOf(view: View, a: Address): Comparison {
+export function compareOf(view: Pick<View, 'compare'>, a: Address): Comparison {
   return a.compare ?? view.compare ?? 'none'
 }
 

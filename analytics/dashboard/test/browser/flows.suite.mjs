@@ -223,6 +223,25 @@ export function suite({ demo, browser }) {
       await page.goBack()
       await settled(page)
       assert.deepEqual(await figuresOn(page), now)
+
+      // Until new answers come the old ones stand, under the question that they answer.
+      let release
+      const held = new Promise((resolve) => (release = resolve))
+      await page.route('**/v1/queries*', async (r) => {
+        await held
+        await r.continue()
+      }, { times: 1 })
+      await page.goForward()
+      await panelOf(page, 'per_mu').locator('.chip', { hasText: '更新中' }).waitFor()
+      const traced = page.waitForRequest((r) => r.url().endsWith('/v1/query') && r.postDataJSON().dimensions.includes('submission'))
+      await panelOf(page, 'per_mu').locator('[data-figure=output_per_mu]').first().click()
+      assert.equal((await traced).postDataJSON().as_of, undefined)
+      await page.keyboard.press('Escape')
+      release()
+      await settled(page)
+      assert.deepEqual(await figuresOn(page), past)
+      await page.goBack()
+      await settled(page)
       await page.goForward()
       await settled(page)
       assert.deepEqual(await figuresOn(page), past)
@@ -406,9 +425,10 @@ export function suite({ demo, browser }) {
   test('a long table prints over pages under its header, with range, filters, moment and reader on it', () =>
     reader({ user: 'dazu.analyst' }, async (page) => {
       await show(page, demo, '?view=explore&metrics=visitors,peak_in_park&dims=spot_id,spot_name&grain=day&range=30d&chart=table&f=region:in:500111&mode=print')
+      await page.locator('main .data-table').waitFor()
       await page.emulateMedia({ media: 'print' })
       const head = await page.locator('.print-head').textContent()
-      for (const word of [today(), 'region', '500111', '截至', '#', 'dazu.analyst']) assert.ok(head.includes(word), `${word}: ${head}`)
+      for (const word of [today(), '行政区划', '500111', '截至', '#', 'dazu.analyst']) assert.ok(head.includes(word), `${word}: ${head}`)
       const style = await page.evaluate(() => ({ head: getComputedStyle(document.querySelector('main thead')).display, row: getComputedStyle(document.querySelector('main tbody tr')).breakInside, wrap: getComputedStyle(document.querySelector('main .table-wrap')).maxHeight, buttons: [...document.querySelectorAll('.no-print, .panel-tools')].filter((e) => e.offsetParent !== null).length }))
       assert.deepEqual(style, { head: 'table-header-group', row: 'avoid', wrap: 'none', buttons: 0 })
       const pdf = (await page.pdf({ format: 'A4' })).toString('latin1')
