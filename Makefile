@@ -12,7 +12,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS := -trimpath -tags=nomsgpack $(GOFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup need page build engine demo run test test-page test-ui pictures ui-speed lint fuzz bench plan vuln clean
+.PHONY: help setup need page build engine demo run test test-page test-ui pictures ui-speed lint fuzz bench views plan vuln clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -95,6 +95,10 @@ fuzz: ## every fuzz target for FUZZTIME (default 20s)
 
 bench: setup ## the measured ratios, beside posting straight into ClickHouse; writes bench.json
 	$(GO) run ./deploy/lab/bench
+
+ROWS ?= 100
+views: setup ## how long the page's views take over ROWS million records (default 100; some 15 GB of disk)
+	$(GO) run ./deploy/lab/views -rows $(ROWS)
 
 plan: setup ## docs/plan.md: the plan's questions answered by a running demo, each answer worked out twice
 	$(GO) run ./deploy/lab/plan

@@ -1,7 +1,6 @@
 package analytics
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -245,12 +244,13 @@ func (t *touched) of(grain Grain, period timeRange) []touchedGroup {
 	return list
 }
 
-// among writes whether a row's group is one of those touched; bucket is the expression of
-// the row's.
-func (t tables) among(s *statement, r *rollup, c *schemas.Contract, not string, bucket string, since *touched, groups []touchedGroup) {
-	at := quote(c.Properties[c.Time].Name)
+// among writes whether a row's group is one of those touched within a span; bucket is the
+// expression of the row's.
+func (t tables) among(s *statement, r *rollup, c *schemas.Contract, not string, bucket string, since *touched, groups []touchedGroup, span []condition) {
 	if since.many {
-		s.add("("+quote(r.Keys[0])+", "+bucket+") "+not+"IN (SELECT DISTINCT "+quote(r.Keys[0])+", "+bucketOf(r.Grain, at)+" FROM "+t.current(c.ID)+" WHERE _version >= ?)", since.from)
+		s.add("("+quote(r.Keys[0])+", "+bucket+") "+not+"IN (SELECT DISTINCT "+quote(r.Keys[0])+", "+bucketOf(r.Grain, quote(c.Properties[c.Time].Name))+" FROM "+t.current(c.ID)+" WHERE _version >= ?", since.from)
+		s.where(" AND ", span)
+		s.add(")")
 		return
 	}
 	s.add("(toString(" + quote(r.Keys[0]) + "), toUnixTimestamp64Milli(" + bucket + ")) " + not + "IN (")
@@ -260,25 +260,33 @@ func (t tables) among(s *statement, r *rollup, c *schemas.Contract, not string, 
 	s.add(")")
 }
 
-// around are the conditions on records' keys that lead to some groups.
-func (t tables) around(s *statement, r *rollup, c *schemas.Contract, since *touched, groups []touchedGroup) {
-	key, at := quote(r.Keys[0]), quote(c.Properties[c.Time].Name)
+// near writes what the groups touched within a span have in common: their first keys.
+func (t tables) near(s *statement, r *rollup, c *schemas.Contract, since *touched, groups []touchedGroup, span []condition) {
+	key := quote(r.Keys[0])
 	if since.many {
-		s.add(key+" IN (SELECT "+key+" FROM "+t.current(c.ID)+" WHERE _version >= ?) AND ", since.from)
+		s.add(key+" IN (SELECT "+key+" FROM "+t.current(c.ID)+" WHERE _version >= ?", since.from)
+		s.where(" AND ", span)
+		s.add(")")
 		return
 	}
-	first, last := groups[0].at, groups[0].at
-	keys := map[string]bool{}
+	seen := map[string]bool{}
 	s.add(key + " IN (")
 	for _, g := range groups {
-		if first, last = min(first, g.at), max(last, g.at); keys[g.key] {
-			continue
+		if !seen[g.key] {
+			s.add(map[bool]string{true: "?", false: ", ?"}[len(seen) == 0], g.key)
+			seen[g.key] = true
 		}
-		s.add(map[bool]string{true: "?", false: ", ?"}[len(keys) == 0], g.key)
-		keys[g.key] = true
 	}
-	end := time.UnixMilli(last).Add(25 * time.Hour).UnixMilli()
-	s.add(") AND "+at+" >= fromUnixTimestamp64Milli(?, 'UTC') AND "+at+" < fromUnixTimestamp64Milli(?, 'UTC') AND ", first, end)
+	s.add(")")
+}
+
+// spanOf is the time from the first of some groups to the end of the last.
+func spanOf(groups []touchedGroup) timeRange {
+	first, last := groups[0].at, groups[0].at
+	for _, g := range groups {
+		first, last = min(first, g.at), max(last, g.at)
+	}
+	return timeRange{time.UnixMilli(first), time.UnixMilli(last).Add(25 * time.Hour)} // a day had 25 hours once
 }
 
 // Rolled is the sequence up to which every rollup is complete; 0 where one has only begun.
@@ -342,17 +350,15 @@ func (a *Analytics) Roll(ctx context.Context, from, to uint64) error {
 	return nil
 }
 
-// roll works out anew what was touched: the groups one by one, or of many a month at a
-// time, so that no more than a month's groups are in memory.
+// roll works out anew what was touched: the groups one by one, or of many whole months of
+// their first keys, one at a time, so that no more than a month's groups are in memory.
 func (a *Analytics) roll(ctx context.Context, r *rollup, c *schemas.Contract, since *touched, version uint64) error {
 	if !since.many {
 		groups := since.of(r.Grain, timeRange{})
 		if len(groups) == 0 {
 			return nil
 		}
-		first := slices.MinFunc(groups, func(a, b touchedGroup) int { return cmp.Compare(a.at, b.at) })
-		last := slices.MaxFunc(groups, func(a, b touchedGroup) int { return cmp.Compare(a.at, b.at) })
-		return a.rollSpan(ctx, r, c, since, groups, timeRange{time.UnixMilli(first.at), time.UnixMilli(last.at).Add(25 * time.Hour)}, version)
+		return a.rollSpan(ctx, r, c, since, groups, spanOf(groups), version)
 	}
 	local := "toTimeZone(" + quote(c.Properties[c.Time].Name) + ", 'Asia/Shanghai')"
 	rows, err := a.store.Conn().Query(ctx, "SELECT DISTINCT toInt32(toYear("+local+")) * 12 + toMonth("+local+") - 1 AS _month FROM "+a.tables.current(c.ID)+" WHERE _version >= ? ORDER BY _month", since.from)
@@ -381,10 +387,11 @@ func (a *Analytics) roll(ctx context.Context, r *rollup, c *schemas.Contract, si
 }
 
 // rollSpan works out anew what was touched within a span.
-func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract, since *touched, groups []touchedGroup, span timeRange, version uint64) error {
+func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract, since *touched, groups []touchedGroup, period timeRange, version uint64) error {
 	conn := a.store.Conn()
 	p := &c.Properties[c.Time]
 	at, bucket := quote(p.Name), quote(bucketColumn)
+	span := rangeConditions(p, at, period)
 	scope := newRowScope(nil, c)
 	keys := quoteAll(r.Keys)
 	columns := append([]string{"_version", "_deleted", bucketColumn}, r.Keys...)
@@ -397,11 +404,17 @@ func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract
 		}
 		values = append(values, text)
 	}
+	touched := func(s *statement, bucket string) {
+		a.tables.near(s, r, c, since, groups, span)
+		if !since.many {
+			s.add(" AND ")
+			a.tables.among(s, r, c, "", bucket, since, groups, span)
+		}
+	}
 	records := func(s *statement) { // those of the groups
 		s.add(" FROM " + a.tables.current(c.ID) + " FINAL WHERE ")
-		a.tables.around(s, r, c, since, groups)
-		a.tables.among(s, r, c, "", bucketOf(r.Grain, at), since, groups)
-		s.where(" AND ", rangeConditions(p, at, span))
+		touched(s, bucketOf(r.Grain, at))
+		s.where(" AND ", span)
 	}
 	s := &statement{}
 	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 0, _b, "+keys+", "+strings.Join(numbered(len(values)), ", ")+" FROM (SELECT "+keys+", "+bucketOf(r.Grain, at)+" AS _b", version)
@@ -416,8 +429,8 @@ func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract
 	// Groups that have no record left.
 	s = &statement{}
 	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 1, "+quoteAll(columns[2:])+" FROM "+a.tables.qualify(r.table())+" FINAL WHERE ", version)
-	a.tables.among(s, r, c, "", bucket, since, groups)
-	s.where(" AND ", rangeConditions(p, bucket, span))
+	touched(s, bucket)
+	s.where(" AND ", rangeConditions(p, bucket, period))
 	s.add(" AND (" + keys + ", " + bucket + ") NOT IN (SELECT " + keys + ", " + bucketOf(r.Grain, at))
 	records(s)
 	s.add(")" + rollSettings)
@@ -512,12 +525,18 @@ func (t tables) rolled(s *statement, r *rollup, c *schemas.Contract, columns []s
 		s.add(")")
 		return
 	}
+	p := &c.Properties[c.Time]
+	span := rangeConditions(p, time, period)
 	s.add(" WHERE ")
-	t.among(s, r, c, "NOT ", quote(bucketColumn), since, groups)
+	t.among(s, r, c, "NOT ", quote(bucketColumn), since, groups, span)
 	s.where(" AND ", onBuckets)
 	s.add(" UNION ALL SELECT " + quoteAll(columns) + " FROM " + t.current(c.ID) + " FINAL WHERE ")
-	t.around(s, r, c, since, groups)
-	t.among(s, r, c, "", bucketOf(r.Grain, time), since, groups)
+	t.near(s, r, c, since, groups, span)
+	s.add(" AND ")
+	t.among(s, r, c, "", bucketOf(r.Grain, time), since, groups, span)
+	if !since.many {
+		s.where(" AND ", rangeConditions(p, time, spanOf(groups)))
+	}
 	s.where(" AND ", pushed)
 	s.add(")")
 }

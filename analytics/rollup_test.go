@@ -3,9 +3,12 @@ package analytics
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/goccy/go-yaml"
 )
 
 // Over random pushes, revisions, retractions and replays, with the rollup brought up now
@@ -127,5 +130,47 @@ func TestRollupsStayExact(t *testing.T) {
 	}
 	if used == 0 {
 		t.Error("no query used the rollup")
+	}
+}
+
+// A release that rolls up otherwise leaves no table behind.
+func TestRollupsThatAreNoMoreAreDropped(t *testing.T) {
+	f := newFixture(t, "tourism_flow")
+	old := table{name: "tourism_flow_day" + rollupSuffix, columns: LineageColumns(), order: []string{"_version"}, engine: "_version, _deleted"}
+	if err := f.run(t.Context(), f.tables.create(old)); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.EnsureOwn(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var left []string
+	if err := f.store.Conn().QueryRow(t.Context(), "SELECT arraySort(groupArray(name)) FROM system.tables WHERE database = ? AND endsWith(name, ?)", f.tables.database, rollupSuffix).Scan(&left); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, r := range f.layer.rollups {
+		want = append(want, r.table())
+	}
+	slices.Sort(want)
+	if !slices.Equal(left, want) {
+		t.Errorf("there are %v, want %v", left, want)
+	}
+}
+
+func TestAWrongRollupIsFoundAtStart(t *testing.T) {
+	f := newFixture(t)
+	for says, change := range map[string]func(*rollup){
+		"grain":     func(r *rollup) { r.Grain = GrainWeek },
+		"first key": func(r *rollup) { r.Keys = []string{"region", "spot_id"} },
+		"no property": func(r *rollup) {
+			r.Values = append(slices.Clone(r.Values), yaml.MapItem{Key: "colour", Value: "max(entries)"})
+		},
+		"no metric": func(r *rollup) { r.Metrics = []string{"projects"} },
+	} {
+		r := *f.layer.rollups[0]
+		change(&r)
+		if err := r.check(f.catalogue(), f.layer); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s: %v", says, err)
+		}
 	}
 }

@@ -241,6 +241,29 @@ func TestRangesOfViews(t *testing.T) {
 }
 
 // Any figure is followed to the submissions behind it, by its own time and filters.
+// A reader's filter goes to the panels that have its dimension.
+func TestQuestionsOfAView(t *testing.T) {
+	v := &View{Range: "30d", Compare: none, Panels: []Panel{
+		{ID: "a", Metrics: []string{"visitors", "load_ratio"}, Grain: ofView, Compare: ofView, Filters: []Filter{{Dimension: "half", Op: "eq", Values: []Value{halfNow}}}},
+		{ID: "b", Metrics: []string{"visitors", "projects"}, Grain: none, Compare: ofView},
+		{ID: "c", Records: &PanelRecords{Dataset: "festival_event", Fields: []string{"name", "region"}}},
+		{ID: "d", Records: &PanelRecords{Dataset: "festival_event", Fields: []string{"name"}}, Range: "month", Limit: 5},
+	}}
+	has := func(metric, dimension string) bool { return metric != "projects" && dimension == "region" }
+	text, err := json.Marshal(v.Questions(shownOn, GrainMonth, []Filter{{Dimension: "region", Op: "in", Values: []Value{"500111"}}}, has))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `[{"id":"a","query":{"metrics":["visitors","load_ratio"],"time":{"from":"2026-10-01","to":"2026-12-01","grain":"month"},` +
+		`"filters":[{"dimension":"half","op":"eq","values":["2026-H2"]},{"dimension":"region","op":"in","values":["500111"]}]}},` +
+		`{"id":"b","query":{"metrics":["visitors","projects"],"time":{"from":"2026-10-22","to":"2026-11-21"}}},` +
+		`{"id":"c","records":{"dataset":"festival_event","fields":["name","region"],"filters":[{"dimension":"region","op":"in","values":["500111"]}],"limit":200}},` +
+		`{"id":"d","records":{"dataset":"festival_event","fields":["name"],"from":"2026-11-01","to":"2026-12-01","limit":5}}]`
+	if string(text) != want {
+		t.Errorf("asked\n%s\nwant\n%s", text, want)
+	}
+}
+
 func TestFiguresAreTracedToTheirSubmissions(t *testing.T) {
 	f := newFixture(t, "tourism_flow", "scenic_spot", "park_monthly", "economic_split")
 	f.push("scenic_spot", row{"spot_id": "500111-S01", "name": "宝顶山", "region": "500111"}, row{"spot_id": "512021-S01", "name": "圆觉洞", "region": "512021"})

@@ -20,7 +20,7 @@ type rollups struct {
 // large push, at most a tenth of the time goes into it. It costs queries, not exactness, to
 // wait: what was touched since is read from the records.
 const (
-	rollEvery = 5 * time.Second
+	rollEvery = 2 * time.Second
 	rollShare = 10
 )
 

@@ -149,7 +149,7 @@ func (h *hub) register(ctx context.Context) ([]account, error) {
 			return nil, err
 		}
 		text, err := admin.Admin(ctx, http.MethodPost, "/clients", nil, map[string]any{
-			"agency": side.ID, "name": "lab", "scopes": []string{"push:*", "read:*", "query"}, "clearance": "internal",
+			"agency": side.ID, "name": "lab", "scopes": []string{"push:*", "read:*", "query"}, "clearance": "sensitive",
 		})
 		if err != nil {
 			return nil, err
