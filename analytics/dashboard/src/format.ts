@@ -1,5 +1,5 @@
 import { english } from './i18n'
-import { agencyName, regionName } from './names'
+import { agencyName, regionName, withoutMark } from './names'
 import type { CellValue, Column } from './types'
 
 // How figures are written: 万 and 亿 where a Chinese reader expects them, with the exact
@@ -108,7 +108,7 @@ export function valueText(value: CellValue, column: Column): string {
   const s = String(value)
   if (column.labels?.[s] !== undefined) return column.labels[s]
   if (column.code_list === 'region') return regionName(s)
-  return column.name === 'agency' ? agencyName(s) : s
+  return column.name === 'agency' ? agencyName(s) : withoutMark(s)
 }
 
 /** How long ago, in words. */
