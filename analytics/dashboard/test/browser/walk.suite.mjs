@@ -70,6 +70,7 @@ export function suite({ demo, browser }) {
 
       await page.getByLabel('查找').fill('客流')
       await eventually(async () => (await page.locator('[data-dataset]').count()) < 6, 'the list is narrowed down')
+      await page.locator('.catalogue-fresh').first().waitFor()
       await picture(page, 'clerk-3-catalogue', { height: 420 })
       await page.locator('[data-dataset=tourism_flow] a').click()
       await page.locator('.dataset-fields tbody tr').first().waitFor()
