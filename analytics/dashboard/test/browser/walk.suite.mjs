@@ -70,6 +70,7 @@ export function suite({ demo, browser }) {
 
       await page.getByLabel('查找').fill('客流')
       await eventually(async () => (await page.locator('[data-dataset]').count()) < 6, 'the list is narrowed down')
+      await page.locator('.catalogue-fresh').first().waitFor()
       await picture(page, 'clerk-3-catalogue', { height: 420 })
       await page.locator('[data-dataset=tourism_flow] a').click()
       await page.locator('.dataset-fields tbody tr').first().waitFor()
@@ -127,6 +128,7 @@ export function suite({ demo, browser }) {
       await settled(page)
       await moreOf(page, 'visitors', '放大')
       await settled(page)
+      await page.evaluate(() => window.scrollTo(0, 0))
       await picture(page, 'analyst-2-compare')
 
       await show(page, demo, '?view=parks&from=2024-01-01&to=2025-01-01')
@@ -145,7 +147,7 @@ export function suite({ demo, browser }) {
       await page.keyboard.press('Escape')
 
       await show(page, demo, '?view=explore&metrics=visitors&dims=side&grain=month&range=12m&chart=stacked')
-      await panelOf(page, 'answer').or(page.locator('[data-panel]')).first().waitFor()
+      await page.locator('[data-panel]').waitFor()
       await settled(page)
       await picture(page, 'analyst-5-explore')
       await page.getByRole('heading', { name: '带走这个问题' }).evaluate((e) => e.scrollIntoView())
