@@ -373,6 +373,59 @@ export function suite({ demo, browser }) {
       await verdict.filter({ hasText: foreign.submission }).filter({ hasText: '验证通过' }).waitFor()
     }))
 
+  test('the top bar says as of when the picture is, up to which submission, and who reported last', () =>
+    reader({ user: 'dazu.viewer' }, async (page) => {
+      await show(page, demo, '?view=tourism&panel=spots')
+      await page.locator('.fresh[data-status=live]').waitFor()
+      const { receipt } = await report(today())
+      const bar = page.locator('.fresh')
+      await eventually(async () => Number(/#(\d+)/.exec(await bar.innerText())?.[1] ?? 0) >= receipt.sequence, 'the bar has come up to the push')
+      assert.match(await bar.innerText(), /截至 \d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}/)
+      assert.match(await bar.innerText(), /最近：大足区文化和旅游发展委员会/)
+    }))
+
+  test('what a figure is compared with is the same question of the year, or of the period, before', () =>
+    reader({ user: 'dazu.analyst' }, async (page) => {
+      const api = await as('dazu.analyst')
+      for (const [compare, from, to] of [['previous_year', '2025-10-01', '2025-10-08'], ['previous_period', '2026-09-24', '2026-10-01']]) {
+        await show(page, demo, `?view=tourism&panel=spots&from=2026-10-01&to=2026-10-08&compare=${compare}`)
+        await panelOf(page, 'spots').getByRole('button', { name: '表', exact: true }).click()
+        const shown = (await figuresOn(page)).filter((f) => f.figure === 'visitors_previous').map((f) => f.exact)
+        const before = await api('/v1/query', { json: { metrics: ['visitors'], dimensions: ['spot_id'], time: { from, to } } })
+        assert.ok(shown.length > 10, `${shown.length} figures`)
+        assert.deepEqual([...shown].sort(), before.rows.map((r) => String(r[1])).sort(), compare)
+      }
+    }))
+
+  test('a note on a date is taken from the page, stands on the charts at its day, and is retracted with a reason', () =>
+    reader({ user: 'dazu.steward' }, async (page) => {
+      const text = '龙舟表演' + (Date.now() % 100_000)
+      const day = dayOf(Date.now() - 2 * 86_400_000)
+      await show(page, demo, '?view=tourism&panel=visitors&range=7d&compare=none')
+      await page.getByRole('button', { name: '备注' }).click()
+      await page.getByLabel('日期', { exact: true }).fill(day)
+      await page.getByLabel('内容', { exact: false }).fill(text)
+      await page.getByRole('button', { name: '添加', exact: true }).click()
+      await page.locator('.notes li', { hasText: text }).waitFor()
+      await page.keyboard.press('Escape')
+      await settled(page)
+      const chart = panelOf(page, 'visitors').locator('.echart')
+      const told = async () => (await page.locator('.chart-tip').allInnerTexts()).join(' ')
+      await eventually(async () => {
+        await chart.focus()
+        await chart.press('ArrowRight')
+        return (await told()).includes(text)
+      }, 'the note is told at its day')
+      assert.ok((await told()).includes(day.slice(5)), await told())
+      await page.getByRole('button', { name: '备注' }).click()
+      await page.locator('.notes li', { hasText: text }).getByRole('button', { name: '撤回' }).click()
+      await page.getByLabel('事由', { exact: true }).fill('写错了日期')
+      await page.getByRole('button', { name: '撤回', exact: true }).click()
+      await eventually(async () => (await page.locator('.notes li', { hasText: text }).count()) === 0, 'it is gone')
+      const kept = await (await as('dazu.steward'))('/v1/datasets/date_note/records?history=true&limit=1000')
+      assert.ok(kept.records.some((r) => r.text === text), 'nothing is erased')
+    }))
+
   test('exports say what they are of, as of when and for whom, and hold the values of the API', () =>
     reader({ user: 'dazu.analyst' }, async (page) => {
       await page.addInitScript(() => {
