@@ -66,7 +66,7 @@ func (h *Hub) openRollups(ctx context.Context) error {
 		}
 	}
 	h.held.mu.Unlock()
-	h.rollups.upTo.Store(min(upTo, h.history.Watermark()))
+	h.rollups.upTo.Store(min(upTo, h.current.Watermark()))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -77,7 +77,7 @@ func (h *Hub) openRollups(ctx context.Context) error {
 			select {
 			case <-t.C:
 				begin := time.Now()
-				h.rollUp(ctx, h.history.Watermark())
+				h.rollUp(ctx, h.current.Watermark())
 				t.Reset(max(rollEvery, (rollShare-1)*time.Since(begin)))
 			case <-ctx.Done():
 				return
