@@ -202,11 +202,11 @@ func TestQueryParametersSayWhatABodySays(t *testing.T) {
 var sqlToken = regexp.MustCompile("`[^`]*`" + `|'(?:[^'\\]|\\.)*'|[A-Za-z_][A-Za-z0-9_]*|[0-9]+|\s+|.`)
 
 // ownName is a name that compile makes: _t, _d0, _k0_1, …
-var ownName = regexp.MustCompile(`^_(gt|t|r|f|s|x|y|at|home|cents|amount|part|figure|rule|from|region|share|shares|[dgmpekv][0-9]+(_[0-9]+)?|last|last_version|version|deleted|submission|agency|client|row|received_at)$`)
+var ownName = regexp.MustCompile(`^_(gt|t|r|f|s|x|y|at|of|bucket|home|cents|amount|part|figure|rule|from|region|share|shares|[dgmpekv][0-9]+(_[0-9]+)?|last|last_version|version|deleted|submission|agency|client|row|received_at)$`)
 
 var sqlWords = strings.Fields(`SELECT DISTINCT FROM FINAL WHERE AND OR NOT AS IN GROUP BY HAVING ORDER DESC NULLS LAST LIMIT SETTINGS UNION ALL ANY LEFT JOIN ON NULL
  CAST toString toInt64 toUnixTimestamp toUnixTimestamp64Milli fromUnixTimestamp64Milli isFinite toFloat64 if round any sum sumIf max argMax argMaxIf count uniqExact coalesce toNullable tuple
- tupleElement toDate32 toTimeZone toStartOfFiveMinutes toStartOfHour toMonday toStartOfMonth toStartOfQuarter toStartOfYear toYear toQuarter toHour toDayOfWeek addMonths addDays addMilliseconds
+ tupleElement toDate32 toTimeZone toDateTime64 toStartOfFiveMinutes toStartOfDay toStartOfHour toMonday toStartOfMonth toStartOfQuarter toStartOfYear toYear toQuarter toHour toDayOfWeek addMonths addDays addMilliseconds
  greatest toDayOfYear toUInt8OrZero endsWith countIf maxIf least arrayJoin arrayFilter arrayMap arraySum ifNull intDiv toInt128 assumeNotNull ASOF
  makeDate32 toInt32OrZero substring length multiIf startsWith concat isNull isNotNull toDecimalString toDecimal128 toDecimal256 divideDecimal toRelativeDayNum bitShiftRight
  enable_extended_results_for_datetime_functions enable_shared_storage_snapshot_in_query use_skip_indexes_if_final use_skip_indexes_if_final_exact_mode join_use_nulls`)
@@ -279,7 +279,11 @@ func FuzzQueryCompile(f *testing.F) {
 		if err != nil {
 			return
 		}
-		s, err := a.tables.compile(p, snapshot{asOf: before != 0, before: before, rolled: uint64(len(body)) % 3, complete: len(body)%2 == 0})
+		at := snapshot{asOf: before != 0, before: before, rolled: uint64(len(body)) % 3, complete: len(body)%2 == 0}
+		if len(body)%5 > 1 {
+			at.touched = map[string]*touched{"tourism_flow": {groups: []touchedGroup{{"500111-S01", 1_704_067_200_000}, {"' --", 1_714_492_800_000}}}}
+		}
+		s, err := a.tables.compile(p, at)
 		if err != nil {
 			t.Fatalf("planned and not compiled: %v", err)
 		}

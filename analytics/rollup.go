@@ -351,7 +351,7 @@ func (a *Analytics) Roll(ctx context.Context, from, to uint64) error {
 }
 
 // roll works out anew what was touched: the groups one by one, or of many whole months of
-// their first keys, one at a time, so that no more than a month's groups are in memory.
+// their first keys, so many at a time that what is in memory stays small.
 func (a *Analytics) roll(ctx context.Context, r *rollup, c *schemas.Contract, since *touched, version uint64) error {
 	if !since.many {
 		groups := since.of(r.Grain, timeRange{})
@@ -360,30 +360,45 @@ func (a *Analytics) roll(ctx context.Context, r *rollup, c *schemas.Contract, si
 		}
 		return a.rollSpan(ctx, r, c, since, groups, spanOf(groups), version)
 	}
-	local := "toTimeZone(" + quote(c.Properties[c.Time].Name) + ", 'Asia/Shanghai')"
-	rows, err := a.store.Conn().Query(ctx, "SELECT DISTINCT toInt32(toYear("+local+")) * 12 + toMonth("+local+") - 1 AS _month FROM "+a.tables.current(c.ID)+" WHERE _version >= ? ORDER BY _month", since.from)
+	spans, err := a.touchedMonths(ctx, c, since)
 	if err != nil {
 		return err
 	}
-	defer rows.Close()
-	var months []int
-	for rows.Next() {
-		var n int64
-		if err := rows.Scan(&n); err != nil {
-			return err
-		}
-		months = append(months, int(n))
-	}
-	if err := rows.Err(); err != nil {
-		return err
-	}
-	for _, n := range months {
-		first := time.Date(n/12, time.Month(n%12+1), 1, 0, 0, 0, 0, shanghai)
-		if err := a.rollSpan(ctx, r, c, since, nil, timeRange{first, first.AddDate(0, 1, 0)}, version); err != nil {
+	for _, span := range spans {
+		if err := a.rollSpan(ctx, r, c, since, nil, span, version); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// rolledAtOnce is about how many rows are worked up at a time; a month at least.
+const rolledAtOnce = 1_000_000
+
+// touchedMonths are the months with rows from a version on, few rows' together.
+func (a *Analytics) touchedMonths(ctx context.Context, c *schemas.Contract, since *touched) ([]timeRange, error) {
+	local := "toTimeZone(" + quote(c.Properties[c.Time].Name) + ", 'Asia/Shanghai')"
+	rows, err := a.store.Conn().Query(ctx, "SELECT toInt64(toYear("+local+")) * 12 + toMonth("+local+") - 1 AS _month, count() FROM "+a.tables.current(c.ID)+" WHERE _version >= ? GROUP BY _month ORDER BY _month", since.from)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var spans []timeRange
+	gathered := uint64(rolledAtOnce)
+	for rows.Next() {
+		var n int64
+		var count uint64
+		if err := rows.Scan(&n, &count); err != nil {
+			return nil, err
+		}
+		first := time.Date(int(n/12), time.Month(n%12+1), 1, 0, 0, 0, 0, shanghai)
+		if gathered+count > rolledAtOnce {
+			spans, gathered = append(spans, timeRange{from: first}), 0
+		}
+		gathered += count
+		spans[len(spans)-1].to = first.AddDate(0, 1, 0)
+	}
+	return spans, rows.Err()
 }
 
 // rollSpan works out anew what was touched within a span.

@@ -128,6 +128,7 @@ type table struct {
 	engine    string   // arguments of ReplacingMergeTree
 	shardBy   []string // names that keep all versions of a key on one shard
 	index     bool     // a minmax index on _version
+	rows      int      // of a granule, where single keys are often looked for; 0: the engine's 8192
 	durable   bool     // on the disk once an insert is confirmed, also where the others are not
 }
 
@@ -140,6 +141,7 @@ func datasetTables(c *schemas.Contract, columns []schemas.Column) []table {
 	all := append(LineageColumns(), columns...)
 	current := table{name: c.ID, columns: all, order: key, shardBy: key, partition: partitionBy(c), engine: "_version, _deleted", index: true}
 	history := current
+	current.rows = 2048
 	history.name += historySuffix
 	history.order = append(slices.Clone(key), "_version")
 	history.engine = ""
@@ -188,7 +190,11 @@ func (t tables) create(want table) []string {
 	}
 	definition := strings.Join(columns, ",\n    ")
 	if want.index {
-		columns = append(columns, "INDEX _version_range _version TYPE minmax GRANULARITY 1")
+		granules := 1
+		if want.rows > 0 {
+			granules = max(1, 8192/want.rows)
+		}
+		columns = append(columns, "INDEX _version_range _version TYPE minmax GRANULARITY "+itoa(granules))
 	}
 	name := want.name
 	if t.cluster != "" {
@@ -200,6 +206,9 @@ func (t tables) create(want table) []string {
 		b.WriteString("\nPARTITION BY " + want.partition)
 	}
 	fmt.Fprintf(&b, "\nORDER BY (%s)\nSETTINGS %s", quoteAll(want.order), t.settings(want.durable))
+	if want.rows > 0 {
+		fmt.Fprintf(&b, ", index_granularity=%d", want.rows)
+	}
 	statements := []string{b.String()}
 	if t.cluster != "" {
 		statements = append(statements, fmt.Sprintf(

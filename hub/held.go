@@ -147,7 +147,7 @@ func (h *Hub) releaseHeld(c *gin.Context) {
 		return
 	}
 	h.rollBack(sequence) // once more: a round may have ended in between
-	h.rollUp(c.Request.Context(), h.history.Watermark())
+	h.rollUp(c.Request.Context(), h.current.Watermark())
 	writeJSON(c, http.StatusOK, done)
 }
 

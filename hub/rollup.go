@@ -16,12 +16,13 @@ type rollups struct {
 	upTo atomic.Uint64
 }
 
-// The rollups are brought up every few seconds, and where that takes long, such as after a
-// large push, at most a tenth of the time goes into it. It costs queries, not exactness, to
-// wait: what was touched since is read from the records.
+// The rollups are brought up every two seconds while that takes little, else less often, so
+// that most of the time is left to others. It costs queries, not exactness, to wait: what
+// was touched since is read from the records.
 const (
-	rollEvery = 2 * time.Second
-	rollShare = 10
+	rollEvery  = 2 * time.Second
+	rollAtMost = 15 * time.Second
+	rollShare  = 10 // a tenth of the time
 )
 
 // rollUp brings the rollups up to a sequence that the tables have reached. What it does
@@ -66,7 +67,7 @@ func (h *Hub) openRollups(ctx context.Context) error {
 		}
 	}
 	h.held.mu.Unlock()
-	h.rollups.upTo.Store(min(upTo, h.history.Watermark()))
+	h.rollups.upTo.Store(min(upTo, h.current.Watermark()))
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -77,8 +78,8 @@ func (h *Hub) openRollups(ctx context.Context) error {
 			select {
 			case <-t.C:
 				begin := time.Now()
-				h.rollUp(ctx, h.history.Watermark())
-				t.Reset(max(rollEvery, (rollShare-1)*time.Since(begin)))
+				h.rollUp(ctx, h.current.Watermark())
+				t.Reset(min(max(rollEvery, (rollShare-1)*time.Since(begin)), rollAtMost))
 			case <-ctx.Done():
 				return
 			}

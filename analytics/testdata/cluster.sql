@@ -17,12 +17,12 @@ CREATE TABLE IF NOT EXISTS `zida`.`park_monthly_local` ON CLUSTER `gov`
     `employees` Nullable(Int64),
     `area_mu` Nullable(Decimal(12, 2)),
     `energy_tce` Nullable(Decimal(14, 3)),
-    INDEX _version_range _version TYPE minmax GRANULARITY 1
+    INDEX _version_range _version TYPE minmax GRANULARITY 4
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', _version, _deleted)
 PARTITION BY substring(`month`, 1, 4)
 ORDER BY (`park_id`, `month`)
-SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partition_only=1, fsync_after_insert=1, fsync_part_directory=1, min_rows_to_fsync_after_merge=1;
+SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partition_only=1, fsync_after_insert=1, fsync_part_directory=1, min_rows_to_fsync_after_merge=1, index_granularity=2048;
 
 CREATE TABLE IF NOT EXISTS `zida`.`park_monthly` ON CLUSTER `gov`
 (
@@ -114,11 +114,11 @@ CREATE TABLE IF NOT EXISTS `zida`.`scenic_spot_local` ON CLUSTER `gov`
     `ticket_reporting` LowCardinality(Nullable(String)),
     `lon` Nullable(Decimal(9, 6)),
     `lat` Nullable(Decimal(9, 6)),
-    INDEX _version_range _version TYPE minmax GRANULARITY 1
+    INDEX _version_range _version TYPE minmax GRANULARITY 4
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', _version, _deleted)
 ORDER BY (`spot_id`)
-SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partition_only=1, fsync_after_insert=1, fsync_part_directory=1, min_rows_to_fsync_after_merge=1;
+SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partition_only=1, fsync_after_insert=1, fsync_part_directory=1, min_rows_to_fsync_after_merge=1, index_granularity=2048;
 
 CREATE TABLE IF NOT EXISTS `zida`.`scenic_spot` ON CLUSTER `gov`
 (
@@ -209,12 +209,12 @@ CREATE TABLE IF NOT EXISTS `zida`.`tourism_flow_local` ON CLUSTER `gov`
     `exits` Nullable(Int64),
     `in_park` Nullable(Int64),
     `source` LowCardinality(Nullable(String)),
-    INDEX _version_range _version TYPE minmax GRANULARITY 1
+    INDEX _version_range _version TYPE minmax GRANULARITY 4
 )
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', _version, _deleted)
 PARTITION BY toYYYYMM(`observed_at`, 'Asia/Shanghai')
 ORDER BY (`spot_id`, `observed_at`, `interval_minutes`)
-SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partition_only=1, fsync_after_insert=1, fsync_part_directory=1, min_rows_to_fsync_after_merge=1;
+SETTINGS min_age_to_force_merge_seconds=3600, min_age_to_force_merge_on_partition_only=1, fsync_after_insert=1, fsync_part_directory=1, min_rows_to_fsync_after_merge=1, index_granularity=2048;
 
 CREATE TABLE IF NOT EXISTS `zida`.`tourism_flow` ON CLUSTER `gov`
 (
