@@ -24,6 +24,19 @@ type Freshness struct {
 // records, and the partitions of the years before need not be read for it.
 const recently = 60 * 24 * time.Hour
 
+// ages says whether a dataset's records grow old: entries of a reference list do not.
+func ages(c *schemas.Contract) bool { return c.Time >= 0 && !c.Reference }
+
+// aging are the datasets whose freshness a reader may know, by id.
+func aging(contracts catalogue, reader *Reader) (ids []string) {
+	for _, id := range sortedIDs(contracts) {
+		if ages(contracts[id]) && id != bookingID && reader.mayRead(id) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
 // Freshness looks at every dataset that has a time. asOf is as in queries.
 func (a *Analytics) Freshness(ctx context.Context, asOf string, position Position) ([]Freshness, Tail, error) {
 	at, tail, err := a.snapshot(ctx, asOf, position)
@@ -32,7 +45,7 @@ func (a *Analytics) Freshness(ctx context.Context, asOf string, position Positio
 	}
 	var list []Freshness
 	for _, c := range a.contracts() {
-		if c.Time < 0 || c.Reference {
+		if !ages(c) {
 			continue
 		}
 		known := len(list)

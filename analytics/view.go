@@ -379,6 +379,12 @@ func (a *Analytics) Views(reader Reader) []View {
 func (a *Analytics) appendView(list []View, contracts catalogue, v View, reader *Reader) []View {
 	var panels []Panel
 	for _, p := range v.Panels {
+		if p.Chart == freshnessChart {
+			p.Datasets = aging(contracts, reader)
+			p.Readable = len(p.Datasets) > 0
+			panels = append(panels, p)
+			continue
+		}
 		ids, there := a.datasetsOf(contracts, &p)
 		if !there {
 			continue
@@ -388,7 +394,7 @@ func (a *Analytics) appendView(list []View, contracts catalogue, v View, reader 
 		panels = append(panels, p)
 	}
 	v.Panels = panels
-	if !slices.ContainsFunc(panels, func(p Panel) bool { return p.Readable }) {
+	if !slices.ContainsFunc(panels, func(p Panel) bool { return p.Readable && p.Chart != freshnessChart }) {
 		return list
 	}
 	if v.Filters == nil {
@@ -430,10 +436,7 @@ func (p *Panel) query(v *View, grain Grain, today time.Time) Query {
 // records is the same for a panel of records, which are all there are unless the panel
 // itself says when.
 func (p *Panel) records(today time.Time) RecordsQuery {
-	q := RecordsQuery{Dataset: p.Records.Dataset, Fields: p.Records.Fields, Filters: p.filtersOn(today), Limit: p.Limit}
-	if q.Limit == 0 {
-		q.Limit = shownRecords
-	}
+	q := RecordsQuery{Dataset: p.Records.Dataset, Fields: p.Records.Fields, Filters: p.filtersOn(today), Limit: shownRecords}
 	if p.Range == "" {
 		return q
 	}
@@ -443,14 +446,16 @@ func (p *Panel) records(today time.Time) RecordsQuery {
 	return q
 }
 
-// shownRecords is how many the page asks for where the panel does not say.
-const shownRecords = 200
+// shownRecords is how many the page asks for: they come by version, and the page puts
+// them into the panel's order and cuts.
+const shownRecords = 1000
 
 // Question is one entry of POST /v1/queries.
 type Question struct {
-	ID      string        `json:"id"`
-	Query   *Query        `json:"query,omitempty"`
-	Records *RecordsQuery `json:"records,omitempty"`
+	ID        string        `json:"id"`
+	Query     *Query        `json:"query,omitempty"`
+	Records   *RecordsQuery `json:"records,omitempty"`
+	Freshness *struct{}     `json:"freshness,omitempty"`
 }
 
 // Questions are what the page asks when a reader opens the view on a day, with a grain and
@@ -461,7 +466,10 @@ func (v *View) Questions(today time.Time, grain Grain, filters []Filter, has fun
 	for i := range v.Panels {
 		p := &v.Panels[i]
 		asked := Question{ID: p.ID}
-		if p.Records != nil {
+		switch {
+		case p.Chart == freshnessChart:
+			asked.Freshness = &struct{}{}
+		case p.Records != nil:
 			q := p.records(today)
 			for _, f := range filters {
 				if slices.Contains(p.Records.Fields, f.Dimension) {
@@ -469,7 +477,7 @@ func (v *View) Questions(today time.Time, grain Grain, filters []Filter, has fun
 				}
 			}
 			asked.Records = &q
-		} else {
+		default:
 			q := p.query(v, grain, today)
 			for _, f := range filters {
 				if !slices.ContainsFunc(p.Metrics, func(metric string) bool { return !has(metric, f.Dimension) }) {
