@@ -12,7 +12,7 @@ export CGO_ENABLED ?= 0
 export GOFLAGS := -trimpath -tags=nomsgpack $(GOFLAGS)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup need page build engine demo run test test-page test-ui lint fuzz bench views plan vuln clean
+.PHONY: help setup need page build engine demo run test test-page test-ui pictures ui-speed lint fuzz bench views plan vuln clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -67,6 +67,12 @@ test-page: need need-browser setup ## the page: unit tests, and a pairwise set o
 
 test-ui: need need-browser setup ## the page: every view in every language, theme and size
 	ZIDA_UI=all BROWSER=$(BROWSER) node --test $(UI)/test/browser/*.test.mjs
+
+pictures: need need-browser setup ## the page: take the pictures of docs/walk.md anew
+	ZIDA_PICTURES=write ZIDA_SUITE=walk BROWSER=$(BROWSER) node --test $(UI)/test/browser/page.test.mjs
+
+ui-speed: need need-browser setup ## measure the page: weight of the first load, time to use, frames under the pointer
+	BROWSER=$(BROWSER) node $(UI)/test/speed.mjs
 
 test: need need-cc need-browser setup ## all tests
 	$(GO) vet ./...

@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"encoding/json"
 	"errors"
 	"net/url"
 	"regexp"
@@ -59,6 +60,67 @@ func TestCompiledSQL(t *testing.T) {
 			t.Errorf("%s: %d marks for %d values", name, marks, len(s.args))
 		}
 		golden(t, name, strings.NewReplacer(" FROM ", "\nFROM ", " WHERE ", "\nWHERE ", " UNION ALL ", "\nUNION ALL ", " SETTINGS ", "\nSETTINGS ").Replace(s.text.String())+"\n")
+	}
+}
+
+func TestColumnsSayWhatTheirValuesStandFor(t *testing.T) {
+	a := offline(t)
+	f := func(column Column, value, label, list string) {
+		t.Helper()
+		if column.Labels[value] != label || column.CodeList != list {
+			t.Errorf("%s: %q is read as %q, codes of %q; want %q, %q", column.Name, value, column.Labels[value], column.CodeList, label, list)
+		}
+	}
+	query := func(body string, reader Reader) []Column {
+		t.Helper()
+		q, err := ParseQuery([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := a.plan(q, &reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p.columns
+	}
+	english := everything
+	english.English = true
+	ledger := `{"metrics":["projects"],"dimensions":["stage","region","side","agency","half"],"filters":[{"dimension":"half","op":"eq","values":["2026-H2"]}]}`
+	zh, en := query(ledger, everything), query(ledger, english)
+	f(zh[0], "carrying_out", "落实", "")
+	f(en[0], "carrying_out", "Carrying out", "")
+	f(zh[1], "500111", "", "region")
+	for _, c := range append(zh[2:], en[2:]...) { // derived, or not coded
+		if c.Labels != nil || c.CodeList != "" {
+			t.Errorf("%s: %v, %q", c.Name, c.Labels, c.CodeList)
+		}
+	}
+	spots := query(`{"metrics":["visitors"],"dimensions":["spot_id","spot_level","region"]}`, everything)
+	f(spots[0], "512021-S05", "", "scenic_spot")
+	f(spots[1], "resort_national", "国家级旅游度假区", "") // of the list's entries
+	f(spots[2], "512021", "", "region")            // its own contract names no list
+	// One column of two datasets: what each of them says.
+	both := query(`{"metrics":["cooperation_project_records","agri_belt_records"],"dimensions":["stage"]}`, everything)
+	f(both[0], "carrying_out", "落实", "")
+	f(both[0], "flash", "快报", "")
+
+	p, err := a.planRecords(RecordsQuery{Dataset: "ticket_redemption", Fields: []string{"spot_id", "issuer_region", "_agency"}}, &everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f(p.columns[0], "x", "", "scenic_spot")
+	f(p.columns[1], "x", "", "region")
+	f(p.columns[2], "x", "", "")
+	p, err = a.planRecords(RecordsQuery{Dataset: "cooperation_project"}, &everything)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f(p.columns[slices.IndexFunc(p.columns, func(c Column) bool { return c.Name == "action" })], "10", "资大文旅融合发展示范区共建", "")
+	_, columns := a.tables.compileDiff(p, &everything, 1, 2)
+	f(columns[slices.IndexFunc(columns, func(c Column) bool { return c.Name == "stage_after" })], "reported", "上报", "")
+	text, err := json.Marshal(zh[:2])
+	if err != nil || !strings.Contains(string(text), `"labels":{"assigned":"分办",`) || strings.Count(string(text), `"labels"`) != 1 || strings.Count(string(text), `"code_list":"region"`) != 1 {
+		t.Errorf("%s, %v", text, err)
 	}
 }
 

@@ -125,6 +125,7 @@ func (t tables) compileDiff(p *recordsPlan, reader *Reader, from, to uint64) (*s
 	}
 	show := func(prop *schemas.Property, name, expression, when, suffix string) {
 		column := Column{Name: name, Type: kindOf(prop), Unit: prop.Unit, Label: label(prop.Label, prop.LabelEN) + suffix, Precision: prop.Precision, Scale: prop.Scale}
+		column.tell(prop, c.CodesOf(prop), reader)
 		columns = append(columns, column)
 		if prop.Classification > reader.Clearance {
 			selects = append(selects, "CAST(NULL, 'Nullable(String)')")

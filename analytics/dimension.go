@@ -28,10 +28,14 @@ type dimension struct {
 	source               string // the property, lineage column or "time" that decides its value
 	instant              bool   // finer than a day
 	key                  bool   // source is in the key, so its value never changes with a revision
-	// property whose classification applies; nil for lineage and time.
+	// property whose classification applies; nil for lineage.
 	property *schemas.Property
-	dataset  string
-	values   map[Value]Value // other spellings of values, for filters
+	// told says that the dimension's values are the property's own, so that its labels apply;
+	// codes is the reference list that they are of.
+	told    bool
+	codes   string
+	dataset string
+	values  map[Value]Value // other spellings of values, for filters
 	// expression resolves the dimension in the scope of the records.
 	expression func(s *rowScope) (string, error)
 }
@@ -113,6 +117,7 @@ func describes(list *schemas.Contract, i int) bool {
 func propertyDimension(c *schemas.Contract, p *schemas.Property) *dimension {
 	return &dimension{
 		name: p.Name, label: p.Label, labelEN: p.LabelEN, kind: kindOf(p), scale: p.Scale, source: p.Name, key: p.KeyPosition > 0, property: p, dataset: c.ID,
+		told: true, codes: c.CodesOf(p),
 		expression: func(s *rowScope) (string, error) { return s.column(p.Name) },
 	}
 }
@@ -136,7 +141,7 @@ func listDimension(c *schemas.Contract, p *schemas.Property, list *schemas.Contr
 	stem := strings.TrimSuffix(strings.TrimSuffix(p.Name, "_id"), "_code")
 	return &dimension{
 		name: stem + "_" + attribute.Name, label: attribute.Label, labelEN: attribute.LabelEN, kind: typeString, source: p.Name,
-		property: attribute, dataset: list.ID,
+		property: attribute, dataset: list.ID, told: true, codes: list.CodesOf(attribute),
 		expression: func(s *rowScope) (string, error) { return s.attribute(list.ID, p.Name, attribute.Name) },
 	}
 }

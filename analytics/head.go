@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/zida-hub/zida/schemas"
 )
 
 // Column describes a column of an answer.
@@ -20,6 +22,11 @@ type Column struct {
 	Precision  int    `json:"-"` // digits of a decimal, Scale of them behind the point
 	Scale      int    `json:"scale,omitempty"`
 	Definition string `json:"definition,omitempty"` // what is counted, in the reader's language
+
+	// What values stand for, of a dimension or a record's property: labels in the reader's
+	// language by value, and the reference list whose entries name the values.
+	Labels   map[string]string `json:"labels,omitempty"`
+	CodeList string            `json:"code_list,omitempty"`
 
 	// Dataset and Classification are those of a metric, or of a record's property.
 	Dataset        string `json:"dataset,omitempty"`
@@ -39,6 +46,23 @@ func (c *Column) heading(english bool) string {
 		return label + " (" + c.Unit + ")"
 	}
 	return label + "（" + c.Unit + "）"
+}
+
+// tell says what the column's values stand for, besides what is said already: where one
+// column is of several datasets, the first that has a label for a value gives it.
+func (c *Column) tell(p *schemas.Property, codes string, reader *Reader) {
+	if c.CodeList == "" {
+		c.CodeList = codes
+	}
+	if c.Labels == nil && len(p.ValueLabels) > 0 {
+		c.Labels = make(map[string]string, len(p.ValueLabels))
+	}
+	for i := range p.ValueLabels {
+		l := &p.ValueLabels[i]
+		if c.Labels[l.Value] == "" {
+			c.Labels[l.Value] = reader.either(l.Label, l.LabelEN)
+		}
+	}
 }
 
 // Head is what an answer is before its rows: its columns, and the question, for the

@@ -231,10 +231,15 @@ func (p *plan) describe(reader *Reader) {
 		}
 		p.columns = append(p.columns, Column{Name: timeColumn, Type: kind, Label: reader.either("时间", "Time")})
 	}
-	for _, d := range p.groups[0].dimensions {
+	for i, d := range p.groups[0].dimensions {
 		column := Column{Name: d.name, Type: d.kind, Label: reader.either(d.label, d.labelEN), Scale: d.scale}
 		if d.property != nil && d.property.Name == d.name {
 			column.Precision, column.Definition = d.property.Precision, reader.either(d.property.Description, d.property.DescriptionEN)
+		}
+		for _, g := range p.groups {
+			if same := g.dimensions[i]; same.told {
+				column.tell(same.property, same.codes, reader)
+			}
 		}
 		p.columns = append(p.columns, column)
 	}

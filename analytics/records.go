@@ -230,6 +230,7 @@ func (p *recordsPlan) field(pointer, name string, english bool) (Column, string,
 		Precision: property.Precision, Scale: property.Scale, Definition: in.either(property.Description, property.DescriptionEN),
 		Dataset: p.contract.ID, Classification: classificationNames[property.Classification],
 	}
+	column.tell(property, p.contract.CodesOf(property), &in)
 	return column, quote(name), property.Classification, nil
 }
 

@@ -131,7 +131,7 @@ func (o *FileOptions) plan(heading []string, at FileError) (*rowWriter, error) {
 		if !constant && column < 0 {
 			continue
 		}
-		f := rowField{property: p, column: column, prefix: append(appendString(nil, p.Name), ':'), coded: codesOf(o.Contract, i) != ""}
+		f := rowField{property: p, column: column, prefix: append(appendString(nil, p.Name), ':'), coded: o.Contract.CodesOf(p) != ""}
 		f.tidy = f.coded || p.KeyPosition > 0 || i == o.Contract.Region || len(p.Enum) > 0 || p.Pattern != nil
 		if constant {
 			f.constant, f.column = appendValue(nil, p, value), -1

@@ -243,7 +243,7 @@ func TestCodesAndIdsThatExcelCutAreFound(t *testing.T) {
 	}{
 		{"an id of 18 digits typed as a number", "G2", 512021199001011234, []string{"超过 15 位的数字", "文本格式"}},
 		{"an id in scientific notation", "G2", 1.23e+20, []string{"超过 15 位的数字"}},
-		{"a value that is not in the list", "F2", "finale", []string{"不是允许的值", "是否应为 final"}},
+		{"a value that is not in the list", "F2", "finale", []string{"不是允许的值", "final 最终核实", "是否应为 final"}},
 		{"a code without its leading zeros", "B2", 5001, []string{"Excel 会丢掉开头的 0", "文本格式"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

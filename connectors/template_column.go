@@ -40,7 +40,7 @@ func templateColumns(c *schemas.Contract) []templateColumn {
 	taken := map[string]bool{headingReason: true}
 	for i := range c.Properties {
 		p := &c.Properties[i]
-		col := templateColumn{p: p, heading: p.Label, list: codesOf(c, i), format: formatOfCells(p)}
+		col := templateColumn{p: p, heading: p.Label, list: c.CodesOf(p), format: formatOfCells(p)}
 		if col.heading == "" || taken[col.heading] {
 			col.heading = p.Name
 		}
@@ -56,18 +56,6 @@ func templateColumns(c *schemas.Contract) []templateColumn {
 		columns[i] = col
 	}
 	return columns
-}
-
-// codesOf is the reference list that a property's codes come from: its own, or that
-// of the regions.
-func codesOf(c *schemas.Contract, i int) string {
-	if list := c.Properties[i].CodeList; list != "" {
-		return list
-	}
-	if i == c.Region && c.ID != "region" {
-		return "region"
-	}
-	return ""
 }
 
 func formatOfCells(p *schemas.Property) string {
@@ -260,7 +248,14 @@ func (col *templateColumn) rule() string {
 	case p.Type == schemas.TypeBoolean:
 		parts = append(parts, "填“是”或“否”")
 	case len(p.Enum) > 0:
-		parts = append(parts, "只能填："+strings.Join(p.Enum, "、"))
+		values := make([]string, len(p.Enum))
+		for i, value := range p.Enum {
+			values[i] = value
+			if label := p.ValueIn("zh", value); label != value {
+				values[i] += " " + label
+			}
+		}
+		parts = append(parts, "只能填："+strings.Join(values, "、"))
 	case col.list != "":
 		parts = append(parts, "填参照表 "+col.list+" 中的代码")
 		if p.ListAttr != "" {

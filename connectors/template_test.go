@@ -304,6 +304,11 @@ func TestATemplateLooksAsAClerkNeedsIt(t *testing.T) {
 			text := fmt.Sprint(guide)
 			for i := range c.Properties {
 				p := &c.Properties[i]
+				for _, l := range p.ValueLabels {
+					if want := l.Value + " " + l.Label; l.Value != l.Label && !strings.Contains(text, want) {
+						t.Errorf("%s: 填写说明 lacks %q", p.Name, want)
+					}
+				}
 				for _, want := range []string{p.Label, p.Name, p.LabelEN, p.Unit, p.Classification.Label("zh"), p.Examples[0]} {
 					if !strings.Contains(text, want) {
 						t.Errorf("%s: 填写说明 lacks %q", p.Name, want)

@@ -37,18 +37,19 @@ type Hub struct {
 	store     *engine.Store
 	analytics *analytics.Analytics
 
-	server   *server
-	serving  http.Handler
-	larges   chan struct{} // a slot for each large body being read
-	books    chan struct{} // a slot for each workbook under way
-	marking  chan struct{} // a slot for the one that is being marked
-	held     held
-	feed     feed
-	outlines atomic.Pointer[mapNow] // the map; nil before there was any
-	rollups  rollups
-	tables   tables
-	disk     diskWatch
-	behind   atomic.Bool // the journal ends below what ClickHouse knows
+	server    *server
+	serving   http.Handler
+	larges    chan struct{} // a slot for each large body being read
+	books     chan struct{} // a slot for each workbook under way
+	marking   chan struct{} // a slot for the one that is being marked
+	held      held
+	feed      feed
+	freshness freshness
+	outlines  atomic.Pointer[mapNow] // the map; nil before there was any
+	rollups   rollups
+	tables    tables
+	disk      diskWatch
+	behind    atomic.Bool // the journal ends below what ClickHouse knows
 
 	undo   []func() // closes what New opened, last first
 	closed sync.Once

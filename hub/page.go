@@ -42,7 +42,7 @@ const frontPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; im
 
 // frontPermissions denies what a browser would otherwise let the page ask for. What
 // only shows or copies (fullscreen, on a wall; the clipboard, on a click) stays.
-const frontPermissions = "accelerometer=(), bluetooth=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), " +
+const frontPermissions = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), " +
 	"microphone=(), midi=(), payment=(), publickey-credentials-get=(), serial=(), usb=(), xr-spatial-tracking=()"
 
 // frontKinds are the content types by ending. They are ours: the system's table is not

@@ -38,6 +38,18 @@ type batchItem struct {
 	Title   string          `json:"title"` // of its sheet in a workbook
 	Query   json.RawMessage `json:"query"`
 	Records json.RawMessage `json:"records"`
+	// Freshness asks how new each agency's data are; it takes no parameters.
+	Freshness *struct{} `json:"freshness"`
+}
+
+// kinds counts what an item asks for.
+func (i *batchItem) kinds() (n int) {
+	for _, there := range []bool{i.Query != nil, i.Records != nil, i.Freshness != nil} {
+		if there {
+			n++
+		}
+	}
+	return n
 }
 
 // batch is the questions of a view, answered from one position at one moment.
@@ -100,8 +112,8 @@ func readBatch(c *gin.Context) (*batch, error) {
 			return nil, badParam(at+"/id", "duplicate", item.ID, "id "+item.ID+" 出现了两次", "The id "+item.ID+" is given twice")
 		case utf8.RuneCountInString(item.Title) > maxBatchTitle:
 			return nil, badParam(at+"/title", "length", "", fmt.Sprintf("title 最多 %d 个字符", maxBatchTitle), fmt.Sprintf("title has at most %d characters", maxBatchTitle))
-		case (item.Query == nil) == (item.Records == nil):
-			return nil, badParam(at, "required", "", "每项须有 query 或 records 之一", "Each entry has either query or records")
+		case item.kinds() != 1:
+			return nil, badParam(at, "required", "", "每项须有 query、records、freshness 之一", "Each entry has one of query, records and freshness")
 		}
 		seen[item.ID] = true
 	}
@@ -125,6 +137,9 @@ func (h *Hub) writeItem(c *gin.Context, b *batch, item *batchItem, whole bool, o
 		q.All = whole && q.Limit == 0
 		_, err = h.analytics.WriteRecords(ctx, q, b.reader, b.position, out)
 		return err
+	}
+	if item.Freshness != nil {
+		return h.writeFreshness(ctx, b, out)
 	}
 	q, err := analytics.ParseQuery(item.Query)
 	if err != nil {

@@ -104,6 +104,7 @@ func (h *Hub) pushRoutes() []route {
 			zh: text{"列出提交", "本机构的提交，新的在前；audit 权限可见全部。"}, en: text{"List submissions", "Those of the caller's agency, newest first; with audit, all."},
 			params: []param{
 				{name: "dataset", in: "query", schema: text1, example: "tourism_flow", zh: "只列此数据集", en: "of this dataset only"},
+				{name: "agency", in: "query", schema: text1, example: "dazu-wlj", zh: "只列此机构；须有 audit 权限", en: "of this agency only; needs audit"},
 				paramLimit(1000), paramCursor},
 			answers: ok("提交", "The submissions", jsonOf(object("submissions next_cursor", map[string]schema{"submissions": list(ref("Submission")), "next_cursor": text1}),
 				map[string]any{"submissions": []any{exampleSubmission}, "next_cursor": ""})),

@@ -41,7 +41,7 @@ var (
 	exampleAnswer = map[string]any{
 		"columns": []any{
 			map[string]any{"name": "time", "type": "date", "label": "月份"},
-			map[string]any{"name": "region", "type": "string", "label": "行政区划"},
+			map[string]any{"name": "region", "type": "string", "label": "行政区划", "code_list": "region"},
 			map[string]any{"name": "visitors", "type": "integer", "unit": "人次", "label": "接待人次", "definition": "各景区的入园人次之和。", "dataset": "tourism_flow", "classification": "public"}},
 		"rows":  []any{[]any{"2026-05-01", "500111", 418233}, []any{"2026-05-01", "512021", 96120}},
 		"as_of": nil, "watermark": 42, "stats": map[string]any{"rows_read": 8928, "elapsed_ms": 7},
@@ -156,8 +156,8 @@ func (h *Hub) queryRoutes() []route {
 			en:      text{"The views", "The page's views, their charts and what each asks; a dataset that none names has one made from its contract (data_…). datasets are those that a chart is made of, readable whether the client may read them. The filter value $half stands for the running half-year, such as 2026-H2, which whoever asks writes in its place."},
 			answers: ok("视图", "The views", jsonOf(object("views", map[string]schema{"views": list(ref("View"))}), map[string]any{"views": []any{exampleView}}))},
 		{method: http.MethodPost, path: "/v1/queries", name: "queries", group: "query", needs: needQuery, quota: queryQuota, handle: h.postQueries,
-			zh: text{"一次提交多个查询", "一至四十项，每项为 query（同 POST /v1/query）或 records（一个数据集的现行记录，filters 的 dimension 为字段名）；全部按同一水位、同一时刻作答，次序不变。一项被拒绝时以 problem 说明，不影响其他各项。顶层 as_of 用于没有写明的各项。format=xlsx 时每项一张工作表，表名取 title，末页“说明”。计一次配额。"},
-			en: text{"Several queries in one request", "One to forty entries, each a query (as POST /v1/query) or records (current records of a dataset; a filter's dimension is a field); all are answered from one watermark at one moment, in order. An entry that is refused says so in problem and does not fail the others. as_of at the top is for entries without their own. With format=xlsx each has a sheet, named by title, and 说明 comes last. It counts as one call against the quota."},
+			zh: text{"一次提交多个查询", "一至四十项，每项为 query（同 POST /v1/query）、records（一个数据集的现行记录，filters 的 dimension 为字段名）或 freshness（各机构数据的时效）；全部按同一水位、同一时刻作答，次序不变。一项被拒绝时以 problem 说明，不影响其他各项。顶层 as_of 用于没有写明的各项。format=xlsx 时每项一张工作表，表名取 title，末页“说明”。计一次配额。"},
+			en: text{"Several queries in one request", "One to forty entries, each a query (as POST /v1/query), records (current records of a dataset; a filter's dimension is a field) or freshness (how new each agency's data are); all are answered from one watermark at one moment, in order. An entry that is refused says so in problem and does not fail the others. as_of at the top is for entries without their own. With format=xlsx each has a sheet, named by title, and 说明 comes last. It counts as one call against the quota."},
 			params: []param{
 				{name: "format", in: "query", schema: oneWord("json", "xlsx"), example: "json", zh: "应答格式，优先于 Accept", en: "format of the answer; goes before Accept"},
 				paramsForm[len(paramsForm)-1]},

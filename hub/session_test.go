@@ -190,7 +190,7 @@ func TestLogInsAreThrottledInOneWayForKnownAndUnknown(t *testing.T) {
 			answers[user], _, _ = strings.Cut(answers[user], "request_id")
 		}
 		w := b.must(429, "login-throttled", http.MethodPost, "/v1/session", body)
-		if s := w.Header().Get("Retry-After"); s != "6" && s != "5" {
+		if s := w.Header().Get("Retry-After"); len(s) != 1 || s < "1" || s > "6" { // six seconds less what the log-ins took
 			t.Errorf("%s: Retry-After %q", user, s)
 		}
 	}

@@ -46,6 +46,8 @@ type CatalogProperty struct {
 	Values         []string `json:"values,omitempty"`
 	Default        string   `json:"default,omitempty"`
 	Example        string   `json:"example,omitempty"`
+
+	ValueLabels []ValueLabel `json:"value_labels,omitempty"`
 }
 
 // CatalogRule is one rule in the catalogue.
@@ -125,7 +127,7 @@ func (c *Contract) Catalog() CatalogEntry {
 			Name: p.Name, Label: p.Label, LabelEN: p.LabelEN, Type: p.Type.String(), Precision: p.Precision, Scale: p.Scale,
 			Unit: p.Unit, UnitEN: p.UnitEN, Description: p.Description, DescriptionEN: p.DescriptionEN,
 			Required: p.MustBeGiven(), KeyPosition: p.KeyPosition, Classification: p.Classification.String(),
-			CodeList: p.CodeList, Values: p.Enum, Default: p.Default,
+			CodeList: p.CodeList, Values: p.Enum, ValueLabels: p.ValueLabels, Default: p.Default,
 		}
 		if len(p.Examples) > 0 {
 			entry.Example = p.Examples[0]

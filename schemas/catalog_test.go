@@ -2,6 +2,8 @@ package schemas
 
 import (
 	"encoding/json"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +27,18 @@ func TestShippedContractsAreLabelledInBothLanguages(t *testing.T) {
 		for _, p := range e.Properties {
 			if !hasHan(p.Label) || hasHan(p.LabelEN) || (p.Unit == "") != (p.UnitEN == "") || p.Example == "" {
 				t.Errorf("%s.%s: labels %q and %q, units %q and %q", c.ID, p.Name, p.Label, p.LabelEN, p.Unit, p.UnitEN)
+			}
+			for _, l := range p.ValueLabels {
+				if !hasHan(l.Label) || hasHan(l.LabelEN) {
+					t.Errorf("%s.%s: %q is labelled %q and %q", c.ID, p.Name, l.Value, l.Label, l.LabelEN)
+				}
+			}
+			for _, value := range p.Values {
+				// A code of a national standard or list reads as it is; a word of ours does not.
+				bare := regexp.MustCompile(`^[A-Z0-9]+$`).MatchString(value)
+				if !bare && !slices.ContainsFunc(p.ValueLabels, func(l ValueLabel) bool { return l.Value == value }) {
+					t.Errorf("%s.%s: people would read %q", c.ID, p.Name, value)
+				}
 			}
 			if numeric := p.Type == "integer" || p.Type == "number"; numeric && p.Unit == "" && c.PropertyIndex("unit") < 0 {
 				t.Errorf("%s.%s is a number without a unit", c.ID, p.Name)

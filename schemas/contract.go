@@ -91,6 +91,9 @@ type Property struct {
 	// (zidaListAttribute), such as ticket_reporting=daily.
 	ListAttr, ListAttrValue string
 	Enum                    []string // allowed values
+	// ValueLabels are what people read in place of allowed values (zidaValueLabels), in the
+	// contract's order; a value may have none.
+	ValueLabels []ValueLabel
 	// Period is the kind of period that a string names, such as PeriodMonth; "" for
 	// every other property.
 	Period         string

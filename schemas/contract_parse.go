@@ -133,7 +133,9 @@ func (b *contractBuilder) object(o *odcsObject) {
 	b.key()
 	b.place(&marks)
 	for i := range o.Properties {
-		b.propertyRules("schema[0].properties."+o.Properties[i].Name+".quality", i, o.Properties[i].Quality)
+		path := "schema[0].properties." + o.Properties[i].Name
+		b.propertyRules(path+".quality", i, o.Properties[i].Quality)
+		b.valueLabels(path, &b.c.Properties[i])
 	}
 	b.objectRules("schema[0].quality", o.Quality)
 	if len(b.issues) == 0 {

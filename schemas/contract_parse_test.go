@@ -206,6 +206,11 @@ var badContracts = []struct{ name, old, new, want string }{
 	{"decimal on a string", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaDecimal, value: {precision: 9, scale: 2}}", "write logicalType: number"},
 	{"code list's id", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaCodeList, value: A-B}", "is not a list's id"},
 	{"list attribute without a list", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaListAttribute, value: a=b}", "with a zidaCodeList"},
+	{"label of no value", kindLabel, labelled("{value: up, label: 上, label_en: Up}"), `"up" is none of the property's values`},
+	{"two labels of a value", kindLabel, labelled("{value: in, label: 进, label_en: In}", "{value: in, label: 入, label_en: Entry}"), `"in" has a label already`},
+	{"label in one language", kindLabel, labelled("{value: in, label: 进}"), `the label of "in" is not given in both languages`},
+	{"label of a property without a list", "          - {property: zidaLabelEn, value: Fee}", strings.Replace(labelled("{value: in, label: 进, label_en: In}"), "Kind", "Fee", 1), "label a value of validValues"},
+	{"labels that are no list", kindLabel, kindLabel + "\n          - {property: zidaValueLabels, value: 进}", "is no list of labels"},
 	{"period on a time", "          - {property: zidaTime, value: true}", "          - {property: zidaTime, value: true}\n          - {property: zidaPeriod, value: month}", "write year, half, quarter, month or period, on a string"},
 	{"no region", "          - {property: zidaRegion, value: true}\n", "", "no property is the region"},
 	{"two regions", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaRegion, value: true}", "mark one property only"},
@@ -231,6 +236,48 @@ var badContracts = []struct{ name, old, new, want string }{
 	{"too deep", "domain: tourism", "domain: " + strings.Repeat("[", 60) + strings.Repeat("]", 60), "nests deeper"},
 	{"too deep in block style", "domain: tourism", "tags:\n" + strings.Repeat("- ", 100) + "x", "nests deeper"},
 	{"too long", "domain: tourism", "domain: tourism #" + strings.Repeat("x", 300<<10), "at most"},
+}
+
+// kindLabel is the line of gate behind which labels of values are put.
+const kindLabel = "          - {property: zidaLabelEn, value: Kind}"
+
+func labelled(labels ...string) string {
+	return kindLabel + "\n          - property: zidaValueLabels\n            value: [" + strings.Join(labels, ", ") + "]"
+}
+
+func TestValuesHaveLabelsInBothLanguages(t *testing.T) {
+	c := parsed(t, kindLabel, labelled("{value: out, label: 出, label_en: Out}"))
+	kind := &c.Properties[4]
+	if !slices.Equal(kind.ValueLabels, []ValueLabel{{"out", "出", "Out"}}) {
+		t.Errorf("labels: %+v", kind.ValueLabels)
+	}
+	if zh, en, none := kind.ValueIn("zh", "out"), kind.ValueIn("en", "out"), kind.ValueIn("zh", "in"); zh != "出" || en != "Out" || none != "in" {
+		t.Errorf("read as %q, %q and %q", zh, en, none)
+	}
+	if e := c.Catalog().Properties[4]; len(e.ValueLabels) != 1 {
+		t.Errorf("catalogue: %+v", e)
+	}
+	// Digits stay as they are written: a code is no number.
+	codes := parsed(t, "[in, out]", `["01", "02"]`, "examples: [in]", `examples: ["01"]`, "{property: zidaDefault, value: in}", `{property: zidaDefault, value: "01"}`,
+		kindLabel, labelled("{value: 01, label: 进, label_en: In}"))
+	if got := codes.Properties[4].ValueIn("zh", "01"); got != "进" {
+		t.Errorf("01 is read as %q", got)
+	}
+}
+
+func TestARegionsNamesAreThoseOfTheListOfRegions(t *testing.T) {
+	f := func(id, property, want string) {
+		t.Helper()
+		c := shipped(t, id)
+		if got := c.CodesOf(&c.Properties[c.PropertyIndex(property)]); got != want {
+			t.Errorf("%s.%s: %q, want %q", id, property, got, want)
+		}
+	}
+	f("tourism_flow", "region", "region") // no list of its own: the region follows from the spot
+	f("tourism_flow", "spot_id", "scenic_spot")
+	f("ticket_recognition", "issuer_region", "region")
+	f("tourism_flow", "source", "")
+	f("region", "region", "")
 }
 
 func TestBadContractsAreRefusedWithPlaceAndRemedy(t *testing.T) {

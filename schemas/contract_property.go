@@ -119,6 +119,7 @@ func (b *contractBuilder) propertyCustoms(path string, s *odcsProperty, p *Prope
 		"zidaListAttribute":  b.textInto(&attribute),
 		"zidaDefault":        b.textInto(&p.Default),
 		"zidaPeriod":         b.textInto(&p.Period),
+		"zidaValueLabels":    b.valueLabelsInto(p),
 		"zidaDecimal":        func(at string, v odcsValue) { b.decimal(at, v, p) },
 		"zidaLowCardinality": b.boolInto(&p.LowCardinality),
 		"zidaAdditive":       b.boolInto(&p.Additive),

@@ -24,7 +24,7 @@ import (
 )
 
 const (
-	// maxContract bounds a contract's text; the largest shipped one has 12 KB.
+	// maxContract bounds a contract's text; the largest shipped one has 17 KB.
 	maxContract = 256 << 10
 	// maxNesting bounds how deep a contract's text may nest, so that the YAML
 	// parser's recursion stays small whatever is uploaded.

@@ -16,6 +16,9 @@ func (d *contractDiff) property(was, is *Property) {
 	if was.Description != is.Description || was.DescriptionEN != is.DescriptionEN {
 		d.add(false, path, "the description changed", "说明有改动")
 	}
+	if !slices.Equal(was.ValueLabels, is.ValueLabels) {
+		d.add(false, path, "the labels of values changed", "取值的名称有改动")
+	}
 	if was.Classification != is.Classification {
 		d.add(false, path, fmt.Sprintf("classification changed from %s to %s", was.Classification, is.Classification),
 			fmt.Sprintf("数据级别由%s改为%s", was.Classification.Label("zh"), is.Classification.Label("zh")))

@@ -66,6 +66,7 @@ func TestDiffTellsBreakingChangesFromCompatibleOnes(t *testing.T) {
 	f(ok, "kind", "more values are allowed: side", "[in, out]", "[in, out, side]")
 	f(no, "kind", "no longer allowed: out", "[in, out]", "[in]")
 	f(ok, "kind", "any value", "        quality:\n          - {type: library, metric: invalidValues, mustBe: 0, arguments: {validValues: [in, out]}}\n", "")
+	f(ok, "kind", "labels of values", kindLabel, labelled("{value: in, label: 进, label_en: In}"))
 	f(ok, "kind", "default changed", "value: in}", "value: out}")
 	f(no, "kind", "reference list", "          - {property: zidaLabelEn, value: Kind}", "          - {property: zidaLabelEn, value: Kind}\n          - {property: zidaCodeList, value: kinds}")
 	f(no, "quality.fee_of_exit", "rule changed", "!has(fee)", "fee > 1")

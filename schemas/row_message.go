@@ -198,11 +198,22 @@ func (b *Batch) sayUnknownCode(f *field, value []byte) saying {
 		zhNear, enNear = "；是否应为 "+near, "; did you mean "+near
 	}
 	if f.enum != nil {
-		codes := strings.Join(list.codes(namedCodes), ", ")
-		if list.Len() > namedCodes {
-			codes += " …"
+		codes := list.codes(namedCodes)
+		labelled := make([]string, len(codes))
+		for i, code := range codes {
+			labelled[i] = code
+			if label := f.prop.ValueIn("zh", code); label != code {
+				labelled[i] += " " + label
+			}
 		}
-		return saying{zh: "不是允许的值（" + codes + "）" + zhNear, en: "is not one of " + codes + enNear}
+		more := ""
+		if list.Len() > namedCodes {
+			more = " …"
+		}
+		return saying{
+			zh: "不是允许的值（" + strings.Join(labelled, ", ") + more + "）" + zhNear,
+			en: "is not one of " + strings.Join(codes, ", ") + more + enNear,
+		}
 	}
 	return saying{
 		zh: fmt.Sprintf("代码不在参照表 %s 中%s；请核对，或先由其所属方登记", f.list, zhNear),

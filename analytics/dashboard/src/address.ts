@@ -48,7 +48,7 @@ export function emptyAddress(): Address {
   return { view: home, filters: [], sort: [], metrics: [], dims: [], lang: 'zh', theme: 'auto', mode: 'desk' }
 }
 
-const grains: readonly string[] = ['five_minutes', 'hour', 'day', 'week', 'month', 'quarter', 'half', 'year']
+const grains: readonly string[] = ['5min', 'hour', 'day', 'week', 'month', 'quarter', 'year']
 const comparisons: readonly string[] = ['none', 'previous_period', 'previous_year']
 const word = /^[a-z][a-z0-9_]{0,63}$/
 const rangeName = /^(?:[1-9][0-9]{0,3}[dwmqy]|month|quarter|half|year|plan|all)$/

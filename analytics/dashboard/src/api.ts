@@ -101,9 +101,9 @@ export const logout = () => send<void>('DELETE', '/v1/session', undefined, { qui
 export const changePassword = (current: string, next: string) => send<void>('PUT', '/v1/session/password', { current, new: next }, { quiet401: true })
 
 /** Asks all questions of a view in one request. */
-export async function ask(questions: Question[], signal?: AbortSignal): Promise<Map<string, Reply>> {
+export async function ask(questions: Question[], signal?: AbortSignal, asOf?: string): Promise<Map<string, Reply>> {
   if (questions.length === 0) return new Map()
-  const { answers } = await send<{ answers: Reply[] }>('POST', `/v1/queries?lang=${lang.value}`, { queries: questions }, { signal })
+  const { answers } = await send<{ answers: Reply[] }>('POST', `/v1/queries?lang=${lang.value}`, { queries: questions, ...(asOf !== undefined ? { as_of: asOf } : {}) }, { signal })
   return new Map(answers.map((a) => [a.id, a]))
 }
 

@@ -138,7 +138,7 @@ export function exploreView(a: Address, all: Map<string, Metric>, clearance: str
     const by = dims.map((d) => label(metrics[0]!.dimensions.find((x) => x.name === d)!))
     return metrics.map(label).join(en ? ', ' : '、') + (by.length ? (en ? ' by ' : ' · 按') + by.join(' × ') : '')
   }
-  const panel: Panel = { id: 'explore', title: words(false), title_en: words(true), chart, span: 12, metrics: names, dimensions: dims, grain: grain ?? 'none', order, limit: a.limit ?? defaultLimit }
+  const panel: Panel = { id: 'explore', title: words(false), title_en: words(true), chart, span: 12, metrics: names, dimensions: dims, grain: grain ?? 'none', ...(order.length ? { order } : {}), limit: a.limit ?? defaultLimit }
   if (timeless) panel.range = 'all'
   view.panels.push(panel)
   return view

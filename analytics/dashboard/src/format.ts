@@ -1,5 +1,5 @@
 import { english } from './i18n'
-import { agencyName, regionName } from './names'
+import { agencyName, regionName, withoutMark } from './names'
 import type { CellValue, Column } from './types'
 
 // How figures are written: 万 and 亿 where a Chinese reader expects them, with the exact
@@ -70,14 +70,12 @@ export function timeText(value: CellValue, grain: string | undefined): string {
   switch (grain) {
     case 'year':
       return s.slice(0, 4)
-    case 'half':
-      return s.slice(0, 4) + (Number(s.slice(5, 7)) <= 6 ? (english.value ? ' H1' : '上半年') : english.value ? ' H2' : '下半年')
     case 'quarter':
       return s.slice(0, 4) + ' Q' + Math.ceil(Number(s.slice(5, 7)) / 3)
     case 'month':
       return s.slice(0, 7)
     case 'hour':
-    case 'five_minutes':
+    case '5min':
       return moment(s).slice(5, 16)
     default:
       return s.slice(0, 10)
@@ -110,7 +108,7 @@ export function valueText(value: CellValue, column: Column): string {
   const s = String(value)
   if (column.labels?.[s] !== undefined) return column.labels[s]
   if (column.code_list === 'region') return regionName(s)
-  return column.name === 'agency' ? agencyName(s) : s
+  return column.name === 'agency' ? agencyName(s) : withoutMark(s)
 }
 
 /** How long ago, in words. */

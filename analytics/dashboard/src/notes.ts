@@ -1,7 +1,8 @@
-import { computed, type ComputedRef, inject, type InjectionKey, onUnmounted, provide, shallowRef, watch } from 'vue'
+import { computed, type ComputedRef, onUnmounted, provide, shallowRef, watch } from 'vue'
 import { get, problemFrom, send } from './api'
 import { english } from './i18n'
 import { everything, onChange } from './live'
+import { regions } from './names'
 import { address, can, datasets, session } from './store'
 import type { Day, Range } from './time'
 
@@ -31,7 +32,7 @@ export const kindLabel = (kind: string): string => (english.value ? ({ 节假日
 const kept = shallowRef<KeptNote[]>([])
 export const keptNotes: ComputedRef<KeptNote[]> = computed(() => kept.value.map((n) => (english.value && n.text_en ? { ...n, text: n.text_en } : n)))
 
-const key: InjectionKey<ComputedRef<DateNote[]>> | string = 'dateNotes'
+const key = 'dateNotes'
 
 /** Whether this hub has notes that the reader may see, or add to. */
 export const notesReadable = computed(() => datasets.value.has(dataset) && session.value !== null && can.read(dataset))
@@ -80,7 +81,7 @@ export async function loadNotes(): Promise<void> {
   }
 }
 
-/** Keeps the notes of a range for the charts below, which take them with useDateNotes. */
+/** Keeps the notes of a range for the charts below, which inject them. */
 export function provideDateNotes(range: () => Range | null): void {
   provide(key, keptNotes)
   watch(
@@ -96,11 +97,6 @@ export function provideDateNotes(range: () => Range | null): void {
       if (address.value.asOf === undefined && (changed.has(dataset) || changed.has(everything))) void loadNotes()
     }),
   )
-}
-
-/** The notes that a chart may mark; none outside of a view. */
-export function useDateNotes(): ComputedRef<DateNote[]> {
-  return inject<ComputedRef<DateNote[]>>(key, () => computed(() => []), true)
 }
 
 export interface NewNote {
@@ -129,9 +125,9 @@ export function covers(regions: string[], code: string): boolean {
   return regions.some((r) => r === code || (r.endsWith('0000') && r.slice(0, 2) === code.slice(0, 2)) || (r.endsWith('00') && r.slice(2, 4) !== '00' && r.slice(0, 4) === code.slice(0, 4)))
 }
 
-/** The places that the reader's agency may write about, with their names. */
-export async function ownRegions(): Promise<{ code: string; name: string }[]> {
+/** The places that the reader's agency may write about. */
+export const ownRegions = computed(() => {
   const own = session.value?.regions ?? []
-  const { records } = await get<{ records: { region: string; name: string; name_en: string | null }[] }>('/v1/datasets/region/records?fields=region,name,name_en&limit=1000')
-  return records.filter((r) => covers(own, r.region)).map((r) => ({ code: r.region, name: (english.value ? r.name_en : null) ?? r.name }))
-}
+  const listed = [...regions.value.keys()].filter((code) => covers(own, code))
+  return listed.length ? listed : own
+})

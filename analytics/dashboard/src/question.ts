@@ -14,7 +14,7 @@ export interface Asked extends Question {
 }
 
 /** The range in force: the reader's, else the view's own. */
-export function rangeOf(view: View, a: Address, today: Day): Range | null {
+export function rangeOf(view: Pick<View, 'range'>, a: Address, today: Day): Range | null {
   if (a.from !== undefined && a.to !== undefined) return { from: a.from, to: a.to }
   return resolveRange(a.range ?? view.range, today)
 }
@@ -23,9 +23,12 @@ export function grainOf(view: View, a: Address): Grain {
   return a.grain ?? view.grains?.[0] ?? 'day'
 }
 
-export function compareOf(view: View, a: Address): Comparison {
+export function compareOf(view: Pick<View, 'compare'>, a: Address): Comparison {
   return a.compare ?? view.compare ?? 'none'
 }
+
+/** Of the records that a board or list is made of. */
+export const mostRecords = 1000
 
 /** Charts over time follow the view's grain unless the panel says otherwise. */
 const overTime = new Set(['line', 'stacked', 'bar', 'heat'])
@@ -50,6 +53,7 @@ export function questionOf(view: View, panel: Panel, a: Address, today: Day, met
   const now = a.asOf !== undefined ? dayAsOf(a.asOf) : today
   const title = a.lang === 'en' ? panel.title_en : panel.title
   const fixed = (panel.filters ?? []).map((f) => ({ ...f, values: f.values.map((v) => (v === '$half' ? halfOf(now) : v)) }))
+  if (panel.chart === 'freshness') return { id: panel.id, title, freshness: {}, panel, grain: undefined, range: null, ignored: a.filters }
   if (panel.records) {
     const own = new Set(panel.records.fields ?? [])
     const usable = a.filters.filter((f) => own.has(f.dimension))
@@ -61,7 +65,7 @@ export function questionOf(view: View, panel: Panel, a: Address, today: Day, met
         op: f.op,
         values: f.values,
       })),
-      limit: panel.limit ?? 200,
+      limit: mostRecords, // they come by version: the panel orders them and cuts
       ...(panel.range !== undefined && panel.range !== 'all' ? bounds(resolveRange(panel.range, now)) : {}),
       ...(a.asOf !== undefined ? { as_of: a.asOf } : {}),
     }
@@ -69,7 +73,7 @@ export function questionOf(view: View, panel: Panel, a: Address, today: Day, met
   }
   const grain = panelGrain(view, panel, a)
   let range = panel.range !== undefined ? resolveRange(panel.range, now) : rangeOf(view, a, now)
-  const compare = panel.compare === 'none' ? 'none' : compareOf(view, a)
+  const compare = panel.compare === undefined || panel.compare === 'view' ? compareOf(view, a) : panel.compare
   if (range && grain) range = align(range, grain)
   const known = dimensionsOf(panel, metrics)
   const ignored = known === null ? [] : a.filters.filter((f) => !known.has(f.dimension))
@@ -96,12 +100,12 @@ function dayAsOf(asOf: string): Day {
 
 /** The question without what only the page needs: what is sent. */
 export function sent(q: Asked): Question {
-  return { id: q.id, ...(q.title !== undefined ? { title: q.title } : {}), ...(q.query ? { query: q.query } : {}), ...(q.records ? { records: q.records } : {}) }
+  return { id: q.id, ...(q.title !== undefined ? { title: q.title } : {}), ...(q.query ? { query: q.query } : {}), ...(q.records ? { records: q.records } : {}), ...(q.freshness ? { freshness: q.freshness } : {}) }
 }
 
 /** The datasets that a panel's figures come from. */
 export function datasetsOf(panel: Panel, metrics: Map<string, Metric>): string[] {
-  const names = new Set<string>()
+  const names = new Set<string>(panel.datasets ?? [])
   if (panel.records) names.add(panel.records.dataset)
   for (const name of panel.metrics ?? []) {
     const m = metrics.get(name)

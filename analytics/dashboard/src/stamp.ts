@@ -1,3 +1,6 @@
+import { valueText } from './format'
+import type { Answer } from './types'
+
 // A picture of a chart, with what it shows printed under it: a picture that is passed on
 // must still say what it is of, as of when, and who took it.
 
@@ -42,4 +45,15 @@ export function stamped(canvas: HTMLCanvasElement | null, root: HTMLElement, lin
 function rowsOf(root: HTMLElement): string[] {
   const rows = [...root.querySelectorAll<HTMLElement>('tr, [data-row]')]
   return rows.slice(0, 60).map((r) => [...r.querySelectorAll<HTMLElement>('th, td, [data-cell]')].map((x) => x.innerText.replace(/\s+/g, ' ').trim()).join('    '))
+}
+
+/** An answer that the hub has no CSV of, with its notes under it as the hub writes them. */
+export function csvOf(answer: Answer, notes: string[]): Blob {
+  // Text that a spreadsheet would run as a formula is written so that none does.
+  const field = (v: string) => {
+    const safe = /^[=+\-@\t\r]/.test(v) && Number.isNaN(Number(v)) ? "'" + v : v
+    return /[",\n\r]/.test(safe) ? '"' + safe.replace(/"/g, '""') + '"' : safe
+  }
+  const lines = [answer.columns.map((c) => field(c.label + (c.unit ? `（${c.unit}）` : ''))), ...answer.rows.map((r) => r.map((v, i) => (v === null ? '' : field(answer.columns[i]!.type === 'string' ? valueText(v, answer.columns[i]!) : String(v)))))]
+  return new Blob(['\ufeff' + [...lines.map((l) => l.join(',')), '', ...notes].join('\r\n') + '\r\n'], { type: 'text/csv;charset=utf-8' })
 }

@@ -117,15 +117,19 @@ async function enterAsWall(): Promise<boolean> {
   return true
 }
 
+/** On a machine that is registered the wall's picture has its own right to look: it outlives whoever opened it. */
+export async function enterWall(): Promise<void> {
+  go({ mode: 'wall' })
+  if ((await wallKey()) !== null) signedIn.value = 'unknown' // the page finds out anew who is looking
+}
+
 /** Leaving the wall's picture leaves its right to look behind: a person sees with their own. */
-export async function leaveWall(): Promise<void> {
-  if (wallClient.value !== null) {
-    useBearer(null)
-    wallClient.value = null
-    signedIn.value = 'unknown'
-  }
+export function leaveWall(): void {
   go({ mode: 'desk' })
-  if (signedIn.value === 'unknown') await findSession()
+  if (wallClient.value === null) return
+  useBearer(null)
+  wallClient.value = null
+  signedIn.value = 'unknown'
 }
 
 export async function registerWall(): Promise<void> {
@@ -140,7 +144,8 @@ export async function registerWall(): Promise<void> {
   })
 }
 
-export { forgetWall }
+export { forgetWall, wallKey }
+export { possible as wallPossible } from './wallkey'
 export { agencies, agencyName, type Party, regionName } from './names'
 
 // --- what there is ---------------------------------------------------------

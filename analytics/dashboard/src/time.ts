@@ -37,7 +37,7 @@ function text(y: number, m: number, d: number): Day {
 }
 
 /** The first day of the period of a grain that a day lies in; weeks begin on Monday. */
-export function startOf(day: Day, grain: Grain): Day {
+export function startOf(day: Day, grain: Grain | 'half'): Day {
   const [y, m] = parts(day)
   switch (grain) {
     case 'week': {
@@ -58,7 +58,7 @@ export function startOf(day: Day, grain: Grain): Day {
 }
 
 /** The first day after the period of a grain that a day lies in. */
-export function endOf(day: Day, grain: Grain): Day {
+export function endOf(day: Day, grain: Grain | 'half'): Day {
   const from = startOf(day, grain)
   switch (grain) {
     case 'week':
@@ -137,7 +137,7 @@ export function isDay(value: string): boolean {
 
 /** The end of a bucket that begins at a time as answers write it. */
 export function bucketEnd(time: string, grain: Grain): string {
-  if (grain === 'hour' || grain === 'five_minutes') {
+  if (grain === 'hour' || grain === '5min') {
     return new Date(Date.parse(time) + (grain === 'hour' ? 3600_000 : 300_000)).toISOString()
   }
   return endOf(time.slice(0, 10), grain)

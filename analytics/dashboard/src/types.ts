@@ -44,9 +44,11 @@ export interface RowError {
   line?: number
   sheet?: string
   cell?: string
+  column?: string // the heading over the cell
+  record?: string // as it came, of quarantined records
 }
 
-export type Grain = 'five_minutes' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'half' | 'year'
+export type Grain = '5min' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year'
 export type Comparison = 'none' | 'previous_period' | 'previous_year'
 export interface Filter {
   dimension: string
@@ -84,6 +86,7 @@ export interface Question {
   title?: string
   query?: Query
   records?: RecordsQuery
+  freshness?: Record<string, never>
 }
 
 export interface Reply {
@@ -106,6 +109,7 @@ export type ChartKind =
   | 'heat'
   | 'board'
   | 'list'
+  | 'freshness'
 
 export interface Panel {
   id: string
@@ -117,11 +121,12 @@ export interface Panel {
   span?: number
   wall?: boolean
   readable?: boolean
+  datasets?: string[]
   metrics?: string[]
   dimensions?: string[]
   grain?: 'view' | 'none' | Grain
   range?: string
-  compare?: 'view' | 'none'
+  compare?: 'view' | Comparison
   filters?: Filter[]
   order?: Order[]
   limit?: number

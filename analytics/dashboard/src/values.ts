@@ -1,4 +1,6 @@
 import { send } from './api'
+import { lang } from './i18n'
+import { regions } from './names'
 import type { Answer, Metric } from './types'
 
 export interface Choice {
@@ -13,12 +15,14 @@ export async function choicesOf(dimension: string, metric: Metric, all: Map<stri
   const count = all.get(metric.dataset + '_records') ?? metric
   const dims = [dimension, ...(named !== dimension && count.dimensions.some((d) => d.name === named) ? [named] : [])]
   for (const d of count.requires ?? []) if (!dims.includes(d)) dims.push(d)
-  const a = await send<Answer>('POST', '/v1/query', { metrics: [count.name], dimensions: dims, limit: 1000 })
+  const a = await send<Answer>('POST', `/v1/query?lang=${lang.value}`, { metrics: [count.name], dimensions: dims, limit: 1000 })
   const label = a.columns.findIndex((c) => c.name === named && named !== dimension)
   const found = new Map<string, string>()
   for (const r of a.rows) {
     const value = String(r[0] ?? '')
-    if (value !== '' && !found.has(value)) found.set(value, label > 0 && r[label] != null ? `${String(r[label])} ${value}` : value)
+    if (value === '' || found.has(value)) continue
+    const name = (label > 0 ? r[label] : null) ?? a.columns[0]?.labels?.[value] ?? regions.value.get(value)?.[lang.value]
+    found.set(value, name != null && name !== '' ? `${String(name)} ${value}` : value)
   }
   return [...found].map(([value, text]) => ({ value, text }))
 }

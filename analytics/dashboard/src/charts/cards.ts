@@ -12,8 +12,9 @@ export function orderedRows(asked: Asked, answer: Answer): CellValue[][] {
     const at = answer.columns.findIndex((c) => c.name === o.by)
     return at < 0 ? [] : [{ at, way: o.dir === 'desc' ? -1 : 1, numeric: ['integer', 'number', 'decimal'].includes(answer.columns[at]!.type) }]
   })
-  if (order.length === 0) return answer.rows
-  return [...answer.rows].sort((a, b) => {
+  const most = asked.panel.limit ?? answer.rows.length
+  if (order.length === 0) return answer.rows.slice(0, most)
+  const sorted = [...answer.rows].sort((a, b) => {
     for (const o of order) {
       const x = a[o.at] ?? null
       const y = b[o.at] ?? null
@@ -24,6 +25,7 @@ export function orderedRows(asked: Asked, answer: Answer): CellValue[][] {
     }
     return 0
   })
+  return sorted.slice(0, most)
 }
 
 const lineage = /^_?submission$/

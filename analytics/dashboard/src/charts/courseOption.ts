@@ -1,11 +1,13 @@
 import type { EChartsCoreOption } from 'echarts/core'
 import { compact, timeText } from '../format'
 import { t } from '../i18n'
+import { regionName } from '../names'
+import { kindLabel } from '../notes'
 import type { Asked } from '../question'
 import type { Answer, Grain } from '../types'
 import { type DateNote, notesByStep } from './notes'
-import { type Course, farFromZero, stepText, valuesOf } from './series'
-import { type Look, pale, paint } from './theme'
+import { type Course, farFromZero, limitWord, stepText, valuesOf } from './series'
+import { clear, type Look, pale, paint } from './theme'
 import { tip, type TipRow } from './tip'
 
 // A course as the chart library draws it. Bars begin at zero; a line may leave zero out
@@ -43,6 +45,7 @@ export function courseOption(
   stack: boolean,
   notes: readonly DateNote[],
   limit: number | undefined,
+  caption: string,
   look: Look,
   width: number,
 ): EChartsCoreOption {
@@ -70,10 +73,9 @@ export function courseOption(
         data,
         stack: stack ? 'now' : undefined,
         barMaxWidth: flat ? 16 : 36,
-        barMinHeight: stack ? 0 : 1,
         large: points > still,
         progressive: 4000,
-        itemStyle: { color, ...(decal && course.lines.length > 1 ? { decal: { ...decal, color: look.surface + '88' } } : {}) },
+        itemStyle: { color, ...(decal && course.lines.length > 1 ? { decal: { ...decal, color: clear(look.surface, 0.5) } } : {}) },
       }
     }
     return {
@@ -110,17 +112,16 @@ export function courseOption(
 
   const byStep = notesByStep(course.time ? notes : [], asked.grain)
   const marks: Record<string, unknown>[] = course.steps.flatMap((s, i) =>
-    byStep.has(s) ? [{ xAxis: i, symbol: ['diamond', 'none'], symbolSize: 9, lineStyle: { color: look.text2, type: 'dotted', width: 1, opacity: 0.5 }, itemStyle: { color: look.warn }, label: { show: false } }] : [],
+    byStep.has(s) ? [{ xAxis: i, symbol: 'diamond', symbolSize: 9, lineStyle: { color: look.text2, type: 'dotted', width: 1, opacity: 0.5 }, itemStyle: { color: look.warn }, label: { show: false } }] : [],
   )
   if (limit !== undefined) {
     marks.push({
       [flat ? 'xAxis' : 'yAxis']: limit,
-      symbol: 'none',
       lineStyle: { color: look.bad, type: 'dashed', width: 1.5 },
-      label: { show: true, formatter: `${t('上限', 'limit')} ${axisText(limit)}`, position: 'insideEndTop', color: look.bad, fontSize: look.size, fontFamily: look.font },
+      label: { show: true, formatter: `${limitWord(answer.columns[course.lines[0]!.at]!)} ${axisText(limit)}`, position: 'insideEndTop', color: look.bad, fontSize: look.size, fontFamily: look.font },
     })
   }
-  if (series[0] && marks.length) series[0].markLine = { silent: true, animation: false, data: marks }
+  if (series[0] && marks.length) series[0].markLine = { silent: true, animation: false, symbol: ['none', 'none'], data: marks }
 
   const legend = series.length > 1
   const zoom = long && !flat
@@ -136,12 +137,13 @@ export function courseOption(
       ...text,
       hideOverlap: true,
       ...(flat ? { width: Math.min(180, width * 0.36), overflow: 'truncate', interval: 0 } : {}),
-      formatter: (s: string) => (course.time ? axisTime(s, asked.grain) : s),
+      formatter: (s: string) => (course.time ? axisTime(s, asked.grain, n) : s),
     },
   }
   const value = {
     type: 'value',
     scale: far,
+    ...(course.lines.every((l) => answer.columns[l.at]!.type === 'integer') ? { minInterval: 1 } : {}),
     splitLine: { lineStyle: { color: look.line } },
     axisLabel: { ...text, hideOverlap: true, formatter: axisText },
     // The limit must be seen even where no figure comes near it.
@@ -154,16 +156,15 @@ export function courseOption(
     animationDurationUpdate: 250,
     textStyle: { fontFamily: look.font, color: look.text },
     aria: { enabled: true, label: { enabled: false } },
-    grid: { left: 6, right: 14, top: legend ? 34 : 14, bottom: zoom ? 34 : 6, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
+    title: { show: caption !== '', text: caption, left: 0, top: 0, padding: [0, 4], textStyle: { ...text, fontWeight: 'normal' } },
+    grid: { left: 6, right: 14, top: (legend ? 34 : 14) + (caption ? 20 : 0), bottom: zoom ? 34 : 6, outerBoundsMode: 'same', outerBoundsContain: 'axisLabel' },
     legend: legend
       ? {
           type: 'scroll',
-          top: 0,
+          top: caption ? 20 : 0,
           left: 0,
           right: 0,
           data: legendNames,
-          selectedMode: false,
-          triggerEvent: true,
           itemWidth: 18,
           itemHeight: 9,
           textStyle: { ...text, color: look.text },
@@ -177,7 +178,7 @@ export function courseOption(
     dataZoom: zoom
       ? [
           { type: 'inside', zoomOnMouseWheel: true, moveOnMouseMove: true },
-          { type: 'slider', height: 16, bottom: 4, borderColor: look.line, textStyle: text, showDetail: false, brushSelect: false, backgroundColor: look.surface2, dataBackground: { lineStyle: { opacity: 0 }, areaStyle: { opacity: 0 } }, fillerColor: look.c[7] + '33', handleStyle: { color: look.text2 } },
+          { type: 'slider', height: 16, bottom: 4, borderColor: look.line, textStyle: text, showDetail: false, showDataShadow: false, brushSelect: false, backgroundColor: look.surface2, fillerColor: clear(look.c[7]!, 0.2), handleStyle: { color: look.text2 } },
         ]
       : [],
     tooltip: {
@@ -201,8 +202,8 @@ export function courseOption(
 }
 
 /** The year stands at its first day alone, the day at its first hour. */
-function axisTime(s: string, grain: Grain | undefined): string {
-  if (grain === 'hour' || grain === 'five_minutes') return s.slice(11, 16) === '00:00' ? s.slice(5, 10) : s.slice(11, 16)
+function axisTime(s: string, grain: Grain | undefined, steps: number): string {
+  if ((grain === 'hour' || grain === '5min') && steps <= 48) return s.slice(11, 16) === '00:00' ? s.slice(5, 10) : s.slice(11, 16)
   return grain === 'day' || grain === 'week' ? (s.slice(5, 10) === '01-01' ? s : s.slice(5, 10)) : timeText(s, grain)
 }
 
@@ -247,7 +248,7 @@ function tipAt(course: Course, asked: Asked, answer: Answer, step: number, look:
     const compared = line.before >= 0 ? { before: { value: row[line.before] ?? null, change: row[line.before + 1] ?? null } } : {}
     return [{ label: line.label, column, value: row[line.at] ?? null, colour: line.limit ? look.bad : paint(look, line.colour), dash: line.limit, ...compared }]
   })
-  const notes = (byStep.get(course.steps[step] ?? '') ?? []).map((n) => `${n.kind} ${n.day} ${n.text}`)
+  const notes = (byStep.get(course.steps[step] ?? '') ?? []).map((n) => [kindLabel(n.kind), n.day, n.region ? regionName(n.region) : '', n.text].filter((s) => s !== '').join(' '))
   if (rows.length === 0) notes.unshift(t('此处没有数据', 'no data here'))
   const hints = [...(asked.panel.drill !== undefined ? [t('点击筛选', 'click: filter')] : []), t('右键或长按：固定并溯源', 'right-click or hold: pin and trace')]
   return tip(stepText(course, step, asked.grain), rows, notes, answer, hints)

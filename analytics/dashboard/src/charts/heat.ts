@@ -1,7 +1,7 @@
 import { numberOf } from '../format'
 import type { Asked } from '../question'
 import type { Answer } from '../types'
-import type { Namer } from './names'
+import type { Namer } from './codes'
 import { calledIn, type Measure, namedDimensions, timeKey, timeSteps } from './series'
 
 // One figure over time (or a second dimension) and a dimension, as a grid of shades.

@@ -3,7 +3,7 @@ import type { Behind } from '../figure'
 import { numberOf } from '../format'
 import type { Asked } from '../question'
 import type { Answer, CellValue, Filter } from '../types'
-import type { Namer } from './names'
+import type { Namer } from './codes'
 import { calledIn, type Measure, type Named } from './series'
 import { sum } from './totals'
 

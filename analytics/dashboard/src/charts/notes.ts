@@ -8,6 +8,8 @@ export interface DateNote {
   day: string
   text: string
   kind: string
+  region?: string
+  dataset?: string | undefined // none: it is of everything
 }
 
 export function useNotes(): () => DateNote[] {
@@ -20,7 +22,7 @@ export function notesByStep(notes: readonly DateNote[], grain: Grain | undefined
   const by = new Map<string, DateNote[]>()
   if (grain === undefined) return by
   for (const n of notes) {
-    const day = grain === 'hour' || grain === 'five_minutes' ? n.day + 'T00:00:00+08:00' : startOf(n.day, grain)
+    const day = grain === 'hour' || grain === '5min' ? n.day + 'T00:00:00+08:00' : startOf(n.day, grain)
     by.set(day, [...(by.get(day) ?? []), n])
   }
   return by

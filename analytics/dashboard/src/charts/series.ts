@@ -4,7 +4,7 @@ import { english, t } from '../i18n'
 import type { Asked } from '../question'
 import { addDays, bucketEnd, dayOf, millisOf, startOf } from '../time'
 import type { Answer, CellValue, Column, Grain } from '../types'
-import type { Namer } from './names'
+import type { Namer } from './codes'
 
 // From an answer to what is drawn: steps along an axis and lines over them. A bucket of
 // which the hub said nothing stays a gap.
@@ -100,7 +100,7 @@ const tones = [0, 0.45, -0.35, 0.75]
 // --- steps -----------------------------------------------------------------
 
 const mostSteps = 120_000
-const stepMillis: Partial<Record<Grain, number>> = { five_minutes: 300_000, hour: 3600_000 }
+const stepMillis: Partial<Record<Grain, number>> = { '5min': 300_000, hour: 3600_000 }
 
 export function timeKey(time: CellValue): number {
   const s = String(time)
@@ -143,8 +143,11 @@ export function timeSteps(times: readonly CellValue[], grain: Grain, range: { fr
 
 // --- lines -----------------------------------------------------------------
 
-/** What is drawn of an answer: one course a unit, since one axis has one unit. */
-export function coursesOf(asked: Asked, answer: Answer, name: Namer): Course[] {
+/**
+ * What is drawn of an answer: one course a unit, since one axis has one unit. order is that of
+ * an enumeration, such as a project's stages, where the panel asks for none.
+ */
+export function coursesOf(asked: Asked, answer: Answer, name: Namer, order: (column: Column) => readonly string[] | undefined = () => undefined): Course[] {
   const timeAt = answer.columns.findIndex((c) => c.name === 'time')
   const dims = namedDimensions(asked, answer)
   const time = timeAt >= 0 && asked.grain !== undefined
@@ -159,7 +162,12 @@ export function coursesOf(asked: Asked, answer: Answer, name: Namer): Course[] {
     steps.forEach((s, i) => index.set(timeKey(s), i))
   } else {
     steps = []
-    for (const r of answer.rows) {
+    const inOrder = first && !asked.panel.order?.length ? order(first.column) : undefined
+    const rank = (r: CellValue[]) => {
+      const i = inOrder!.indexOf(String(r[first!.at]))
+      return i < 0 ? inOrder!.length : i
+    }
+    for (const r of inOrder ? [...answer.rows].sort((a, b) => rank(a) - rank(b)) : answer.rows) {
       if (index.has(keyOf(r))) continue
       index.set(keyOf(r), steps.length)
       steps.push(first ? calledIn(first, answer, r, name) : '')
@@ -214,6 +222,11 @@ export function coursesOf(asked: Asked, answer: Answer, name: Namer): Course[] {
 
 export function valuesOf(answer: Answer, rows: readonly number[], at: number): (number | null)[] {
   return rows.map((r) => (r < 0 || at < 0 ? null : numberOf(answer.rows[r]![at] ?? null)))
+}
+
+/** What a line across the chart is to its figures: most are limits, but progress has a goal. */
+export function limitWord(column: Column): string {
+  return /_(progress|pace)$/.test(column.name) ? t('目标', 'target') : t('上限', 'limit')
 }
 
 /** Whether an axis may leave zero out: a course far from it would be a flat line. */

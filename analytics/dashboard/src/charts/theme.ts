@@ -21,7 +21,11 @@ export const look = shallowRef<Look | null>(null)
 
 function read(): Look {
   const style = getComputedStyle(document.documentElement)
-  const v = (name: string) => style.getPropertyValue(name).trim()
+  const v = (name: string) => {
+    const s = style.getPropertyValue(name).trim()
+    // The built style sheet writes #fff for #ffffff.
+    return /^#[0-9a-f]{3}$/i.test(s) ? '#' + [...s.slice(1)].map((d) => d + d).join('') : s
+  }
   return {
     text: v('--text'),
     text2: v('--text-2'),
@@ -61,6 +65,11 @@ export function paint(l: Look, colour: Colour): string {
   const base = l.c[colour.c] ?? l.c[7]!
   const tone = Math.max(-0.6, Math.min(0.8, colour.tone))
   return tone > 0 ? mix(base, l.text, tone) : tone < 0 ? mix(base, l.surface, -tone) : base
+}
+
+/** A colour that lets so much through. */
+export function clear(hex: string, share: number): string {
+  return `rgba(${channels(hex).join(',')},${share})`
 }
 
 /** The same colour for what a figure is compared with. */

@@ -1,7 +1,7 @@
 // Starts the shipped program's demo for the page's tests: the real hub, journal and
 // ClickHouse, on a free loopback port, in a directory that is removed afterwards.
 import { spawn } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,8 +14,15 @@ const patience = 240_000
 export async function startDemo() {
   const given = process.env.ZIDA_DEMO_DIR // a directory that is kept, for those who run one test again and again
   const dir = given ?? (await mkdtemp(join(tmpdir(), 'zida-page-')))
-  const demo = { dir, url: '', users: {}, logins: [], child: null }
+  const demo = { dir, url: '', users: {}, logins: [], firstUntil: '', child: null }
+  // A run that is broken off leaves no hub behind.
+  process.once('exit', () => demo.child?.kill('SIGKILL'))
+  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
   await run(demo, '127.0.0.1:0')
+  // The moment of the first reports is told by the start that makes them alone.
+  const moment = join(dir, 'first_reports_until')
+  if (demo.firstUntil === '') demo.firstUntil = await readFile(moment, 'utf8')
+  else await writeFile(moment, demo.firstUntil)
   demo.restart = async () => {
     await end(demo)
     await run(demo, new URL(demo.url).host)
@@ -52,6 +59,7 @@ function run(demo, listen) {
       }
       demo.url = doc.url
       demo.logins = doc.logins
+      demo.firstUntil = doc.first_reports_until ?? demo.firstUntil
       demo.users = Object.fromEntries((doc.users ?? []).map((u) => [u.user, u]))
       resolve(demo)
     })
