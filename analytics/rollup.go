@@ -431,24 +431,29 @@ func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract
 		touched(s, bucketOf(r.Grain, at))
 		s.where(" AND ", span)
 	}
+	settings := rollSettings
+	if since.many {
+		settings += ", max_threads = 1" // whoever waits for an answer goes first
+	}
 	s := &statement{}
 	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 0, _b, "+keys+", "+strings.Join(numbered(len(values)), ", ")+" FROM (SELECT "+keys+", "+bucketOf(r.Grain, at)+" AS _b", version)
 	for i, value := range values {
 		s.add(", " + value + " AS _v" + itoa(i))
 	}
 	records(s)
-	s.add(" GROUP BY " + keys + ", _b)" + rollSettings)
+	s.add(" GROUP BY " + keys + ", _b)" + settings)
 	if err := conn.Exec(ctx, s.text.String(), s.args...); err != nil {
 		return err
 	}
-	// Groups that have no record left.
+	// Groups that have no record left, as the records say now: one that was not among those
+	// above, since it has been touched in the meantime, is left as it is.
 	s = &statement{}
 	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 1, "+quoteAll(columns[2:])+" FROM "+a.tables.qualify(r.table())+" FINAL WHERE ", version)
 	touched(s, bucket)
 	s.where(" AND ", rangeConditions(p, bucket, period))
 	s.add(" AND (" + keys + ", " + bucket + ") NOT IN (SELECT " + keys + ", " + bucketOf(r.Grain, at))
 	records(s)
-	s.add(")" + rollSettings)
+	s.add(")" + settings)
 	return conn.Exec(ctx, s.text.String(), s.args...)
 }
 
