@@ -451,6 +451,8 @@ type Question struct {
 	ID      string        `json:"id"`
 	Query   *Query        `json:"query,omitempty"`
 	Records *RecordsQuery `json:"records,omitempty"`
+	// Freshness asks how new each agency's data are, and takes nothing.
+	Freshness *struct{} `json:"freshness,omitempty"`
 }
 
 // Questions are what the page asks when a reader opens the view on a day, with a grain and
@@ -461,7 +463,10 @@ func (v *View) Questions(today time.Time, grain Grain, filters []Filter, has fun
 	for i := range v.Panels {
 		p := &v.Panels[i]
 		asked := Question{ID: p.ID}
-		if p.Records != nil {
+		switch {
+		case p.Chart == freshnessChart:
+			asked.Freshness = &struct{}{}
+		case p.Records != nil:
 			q := p.records(today)
 			for _, f := range filters {
 				if slices.Contains(p.Records.Fields, f.Dimension) {
@@ -469,7 +474,7 @@ func (v *View) Questions(today time.Time, grain Grain, filters []Filter, has fun
 				}
 			}
 			asked.Records = &q
-		} else {
+		default:
 			q := p.query(v, grain, today)
 			for _, f := range filters {
 				if !slices.ContainsFunc(p.Metrics, func(metric string) bool { return !has(metric, f.Dimension) }) {
