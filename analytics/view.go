@@ -452,10 +452,11 @@ const shownRecords = 1000
 
 // Question is one entry of POST /v1/queries.
 type Question struct {
-	ID        string        `json:"id"`
-	Query     *Query        `json:"query,omitempty"`
-	Records   *RecordsQuery `json:"records,omitempty"`
-	Freshness *struct{}     `json:"freshness,omitempty"`
+	ID      string        `json:"id"`
+	Query   *Query        `json:"query,omitempty"`
+	Records *RecordsQuery `json:"records,omitempty"`
+	// Freshness asks how new each agency's data are, and takes nothing.
+	Freshness *struct{} `json:"freshness,omitempty"`
 }
 
 // Questions are what the page asks when a reader opens the view on a day, with a grain and

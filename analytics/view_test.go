@@ -255,6 +255,7 @@ func TestQuestionsOfAView(t *testing.T) {
 		{ID: "b", Metrics: []string{"visitors", "projects"}, Grain: none, Compare: ofView},
 		{ID: "c", Records: &PanelRecords{Dataset: "festival_event", Fields: []string{"name", "region"}}},
 		{ID: "d", Records: &PanelRecords{Dataset: "festival_event", Fields: []string{"name"}}, Range: "month", Limit: 5},
+		{ID: "e", Chart: freshnessChart},
 	}}
 	has := func(metric, dimension string) bool { return metric != "projects" && dimension == "region" }
 	text, err := json.Marshal(v.Questions(shownOn, GrainMonth, []Filter{{Dimension: "region", Op: "in", Values: []Value{"500111"}}}, has))
@@ -265,7 +266,7 @@ func TestQuestionsOfAView(t *testing.T) {
 		`"filters":[{"dimension":"half","op":"eq","values":["2026-H2"]},{"dimension":"region","op":"in","values":["500111"]}]}},` +
 		`{"id":"b","query":{"metrics":["visitors","projects"],"time":{"from":"2026-10-22","to":"2026-11-21"}}},` +
 		`{"id":"c","records":{"dataset":"festival_event","fields":["name","region"],"filters":[{"dimension":"region","op":"in","values":["500111"]}],"limit":1000}},` +
-		`{"id":"d","records":{"dataset":"festival_event","fields":["name"],"from":"2026-11-01","to":"2026-12-01","limit":1000}}]`
+		`{"id":"d","records":{"dataset":"festival_event","fields":["name"],"from":"2026-11-01","to":"2026-12-01","limit":1000}},{"id":"e","freshness":{}}]`
 	if string(text) != want {
 		t.Errorf("asked\n%s\nwant\n%s", text, want)
 	}

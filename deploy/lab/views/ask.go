@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"slices"
@@ -102,6 +103,7 @@ type outcome struct {
 	Max      float64           `json:"max_ms"`
 	RowsRead uint64            `json:"rows_read"`
 	ByPanel  map[string]uint64 `json:"rows_read_by_panel"`
+	Refused  []string          `json:"refused,omitempty"` // panels whose answer costs more than a reader may spend
 }
 
 // ask puts the questions once, then so many times.
@@ -140,17 +142,21 @@ func (a *asker) ask(ctx context.Context, view, name string, questions []analytic
 		} else {
 			times = append(times, took)
 		}
-		o.RowsRead, o.ByPanel = 0, map[string]uint64{}
+		o.RowsRead, o.ByPanel, o.Refused = 0, map[string]uint64{}, nil
 		for _, item := range answer.Answers {
 			if item.Answer == nil {
-				return nil, fmt.Errorf("view %s, panel %s: %s", view, item.ID, item.Problem)
+				if asOf.IsZero() {
+					return nil, fmt.Errorf("view %s, panel %s: %s", view, item.ID, item.Problem)
+				}
+				o.Refused = append(o.Refused, item.ID) // what is beyond a reader's limits is told
+				continue
 			}
 			o.ByPanel[item.ID] = item.Answer.Stats.RowsRead
 			o.RowsRead += item.Answer.Stats.RowsRead
 		}
 	}
 	slices.Sort(times)
-	at := func(q float64) float64 { return times[min(int(q*float64(len(times))), len(times)-1)] }
+	at := func(q float64) float64 { return times[max(0, int(math.Ceil(q*float64(len(times))))-1)] }
 	o.P50, o.P95, o.Max = at(0.5), at(0.95), times[len(times)-1]
 	return o, nil
 }
@@ -222,6 +228,9 @@ func (r *report) askAll(ctx context.Context, a *asker, views []analytics.View, f
 		}
 		r.Outcomes = append(r.Outcomes, out)
 		fmt.Printf("%-14s  %-16s  %6d  %9.1f  %8.1f  %8.1f  %8.1f  %11d\n", view, name, out.Panels, out.Cold, out.P50, out.P95, out.Max, out.RowsRead)
+		if len(out.Refused) > 0 {
+			fmt.Printf("%-14s  beyond a reader's limits: %v\n", "", out.Refused)
+		}
 		return nil
 	}
 	for _, way := range ways {
