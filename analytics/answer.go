@@ -64,6 +64,20 @@ func (w *Answer) End(tail Tail) error { w.Tail = tail; return nil }
 // Close has nothing to give back.
 func (w *Answer) Close() error { return nil }
 
+// Involved checks a question as WriteQuery does, and names the datasets that its answer is
+// made of, besides the reference lists.
+func (a *Analytics) Involved(q Query, reader Reader) ([]string, error) {
+	p, err := a.plan(q, &reader)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, g := range p.groups {
+		ids = append(ids, sources(g.contract.ID)...)
+	}
+	return ids, nil
+}
+
 // WriteQuery answers a query row by row into out. Nothing has been written when the
 // error is a *QueryError or a *ForbiddenError about the query itself.
 func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, position Position, out Encoder) (Tail, error) {

@@ -38,13 +38,15 @@ type held struct {
 	notes map[string]*heldNote
 }
 
-func (v *held) follow(s *journal.State) {
+// follow takes the notes in; changed hears of each: rows come or go without a submission.
+func (v *held) follow(s *journal.State, changed func()) {
 	v.notes = map[string]*heldNote{}
 	s.Watch(heldPrefix, func(e journal.Entry) {
 		n := &heldNote{revision: e.Revision}
 		if json.Unmarshal(e.Value, n) != nil {
 			return
 		}
+		defer changed()
 		v.mu.Lock()
 		defer v.mu.Unlock()
 		v.notes[n.Submission] = n

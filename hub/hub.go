@@ -45,6 +45,7 @@ type Hub struct {
 	held      held
 	feed      feed
 	freshness freshness
+	answers   keptAnswers
 	outlines  atomic.Pointer[mapNow] // the map; nil before there was any
 	rollups   rollups
 	tables    tables
@@ -100,7 +101,7 @@ func (h *Hub) openJournal(ctx context.Context) error {
 	}
 	h.journal = j
 	h.onClose(j.Close)
-	h.held.follow(j.State())
+	h.held.follow(j.State(), h.answers.forget)
 	h.followContracts(j.State())
 	h.followMap(j.State())
 	h.registry, err = registry.Open(ctx, registry.Options{State: j.State(), Logger: h.slog})
@@ -137,6 +138,7 @@ func (h *Hub) openLedger(ctx context.Context) error {
 	if err := h.ledger.open(ctx, h.journal); err != nil {
 		return err
 	}
+	h.answers.begin(h.ledger.last)
 	if err := h.dropOrphans(ctx); err != nil {
 		return err
 	}
@@ -144,6 +146,7 @@ func (h *Hub) openLedger(ctx context.Context) error {
 		Admit: h.ledger.admit,
 		Apply: func(b *journal.Block) error {
 			h.feed.note(b)
+			h.answers.note(b)
 			h.metrics.rows.note(b)
 			return h.ledger.apply(b)
 		},

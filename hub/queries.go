@@ -154,6 +154,9 @@ func (h *Hub) writeItem(c *gin.Context, b *batch, item *batchItem, whole bool, o
 	case whole && q.Limit == 0:
 		q.Limit = analytics.MaxLimit
 	}
+	if !whole && q.AsOf == "" {
+		return h.writeKept(ctx, q, b, out)
+	}
 	_, err = h.analytics.WriteQuery(ctx, q, b.reader, b.position, out)
 	return err
 }

@@ -94,6 +94,7 @@ func (h *Hub) gauges() {
 	gauge("zida_watermark", "Sequence up to which the current tables are complete.", func() float64 { return float64(h.current.Watermark()) })
 	gauge("zida_history_watermark", "Sequence up to which the history tables are complete.", func() float64 { return float64(h.history.Watermark()) })
 	gauge("zida_rolled", "Sequence up to which the rollups are complete; what came after it is read from the records.", func() float64 { return float64(h.rollups.upTo.Load()) })
+	gauge("zida_answers_reused", "Answers of batches given from those that are kept.", h.answers.reused)
 	gauge("zida_engine_restarts", "Restarts of the embedded engine.", func() float64 { return float64(h.store.Restarts()) })
 	gauge("zida_engine_resident_bytes", "Resident memory of the embedded engine.", func() float64 { return float64(h.store.Memory()) })
 	gauge("zida_disk_free_bytes", "Free space of the data directory.", func() float64 { return float64(h.disk.free.Load()) })
