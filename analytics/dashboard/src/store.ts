@@ -157,22 +157,29 @@ export const datasets = shallowRef<Map<string, Dataset>>(new Map())
 export const firstReceived = ref<string | null>(null)
 export const catalogProblem = shallowRef<Problem | null>(null)
 
+/** Views can be asked for once the metrics are known: which filters apply depends on them. */
+export const ready = ref(false)
+
 export async function loadCatalog(): Promise<void> {
   try {
-    const [v, m, d, p, r] = await Promise.all([
-      get<{ views: View[] }>('/v1/views'),
+    const rest = Promise.all([
       get<{ metrics: Metric[] }>('/v1/metrics'),
       get<{ datasets: Dataset[] }>('/v1/datasets'),
       get<{ agencies: Party[]; first_received_at?: string }>('/v1/parties'),
       can.read('region') ? get<{ records: Record<string, string>[] }>('/v1/datasets/region/records?limit=1000') : { records: [] },
     ])
+    rest.catch(() => undefined) // told below, unless the views fail first
+    // The list of views is small and comes first: the way about the page does not wait for the rest.
+    const v = await get<{ views: View[] }>('/v1/views')
     views.value = [...v.views].sort((a, b) => a.order - b.order)
+    const [m, d, p, r] = await rest
     firstReceived.value = p.first_received_at ?? null
     agencies.value = new Map(p.agencies.map((a) => [a.id, a]))
     regions.value = new Map(r.records.map((x) => [x.region ?? '', { zh: x.name ?? '', en: x.name_en ?? '' }]))
     metrics.value = new Map(m.metrics.map((x) => [x.name, x]))
     datasets.value = new Map(d.datasets.map((x) => [x.id, x]))
     catalogProblem.value = null
+    ready.value = true
   } catch (e) {
     catalogProblem.value = problemFrom(e)
   }
