@@ -103,6 +103,9 @@ export function hoursText(hours: number): string {
   return hours >= 48 && hours % 24 === 0 ? t(`${hours / 24} 天`, `${hours / 24} days`) : t(`${hours} 小时`, `${hours} hours`)
 }
 
+export const statusLabel = (s: string): string =>
+  ({ draft: t('草案', 'draft'), active: t('现行', 'active'), deprecated: t('将停用', 'deprecated'), retired: t('已停用', 'retired') })[s] ?? s
+
 const domains: Record<string, [string, string]> = {
   plan: ['行动计划', 'The plan'],
   tourism: ['文化旅游', 'Culture and tourism'],

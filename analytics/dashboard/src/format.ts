@@ -46,6 +46,22 @@ export function compact(n: number): string {
   return exact(trim(n.toFixed(size >= 1000 ? 0 : size >= 10 ? 1 : 2)))
 }
 
+const unitsInEnglish: Record<string, string> = {
+  人次: 'visits', 人: 'people', '人/班': 'people a trip', 元: 'yuan', 万元: '10k yuan', 亿元: '100m yuan', '元/亩': 'yuan a mu', 件: 'cases', 个: 'items', 项: 'items', 份: 'documents', 场: 'events', 家: 'companies',
+  座: 'sites', 张: 'tickets', 笔: 'redemptions', 条: 'records', 班: 'trips', 断面次: 'section readings', 吨: 't', 吨标准煤: 'tce', 亩: 'mu', 万亩: '10k mu', 立方米: 'm³', 万立方米: '10k m³', '立方米/秒': 'm³/s',
+  天: 'days', 小时: 'h', 分钟: 'min', 年: 'years', 米: 'm', 毫米: 'mm', 公里: 'km', 度: 'deg', '毫克/升': 'mg/L', '毫克/立方米': 'mg/m³', '微克/立方米': 'µg/m³', 万人次: '10k visits', 万人: '10k people', 次: 'times',
+}
+
+/** A unit in the reader's language; the hub has the metrics' in Chinese alone. */
+export function unitText(unit: string | undefined): string {
+  return (english.value && unit !== undefined ? unitsInEnglish[unit] : undefined) ?? unit ?? ''
+}
+
+/** The exact figure without the zeros that its scale adds. */
+export function plain(value: CellValue): string {
+  return trim(exact(value))
+}
+
 function trim(s: string): string {
   return s.includes('.') ? s.replace(/\.?0+$/, '') : s
 }

@@ -45,10 +45,13 @@ export function badness(q: Quality): number {
   return over + (q.rejected_share ?? 0) * 5 + (q.late_share ?? 0) * 3 + (q.duplicate_share ?? 0) * 3 + (1 - (q.completeness ?? 1))
 }
 
-/** A length of time as people say it. */
-export function age(hours: number, say: (zh: string, en: string) => string): string {
-  const h = Math.round(hours)
+/** A length of time as people say it; beside a promise only so round that it still keeps or breaks it. */
+export function age(hours: number, say: (zh: string, en: string) => string, promised: number | null = null): string {
+  const side = (h: number) => (promised === null ? 0 : Math.sign(h - promised))
+  const rounded = (step: number) => Math.round(hours / step) * step
+  const step = [...(hours < 72 ? [] : [24, 2.4]), 1, 0.1].find((s) => side(rounded(s)) === side(hours)) ?? 0.01
+  const h = rounded(step)
   if (h < 1) return say('不到1小时', 'under an hour')
-  if (h < 72) return say(`${h}小时`, `${h} h`)
-  return say(`${Math.round(h / 24)}天`, `${Math.round(h / 24)} days`)
+  const n = String(Number((step >= 2.4 ? h / 24 : h).toFixed(2)))
+  return step >= 2.4 ? say(`${n}天`, `${n} days`) : say(`${n}小时`, `${n} h`)
 }

@@ -27,6 +27,8 @@ export function compareOf(view: Pick<View, 'compare'>, a: Address): Comparison {
   return a.compare ?? view.compare ?? 'none'
 }
 
+const levels = ['public', 'internal', 'sensitive', 'core']
+
 /** Of the records that a board or list is made of. */
 export const mostRecords = 1000
 
@@ -49,7 +51,7 @@ function dimensionsOf(panel: Panel, metrics: Map<string, Metric>): Set<string> |
   return first ? new Set(first.filter((d) => rest.every((l) => l.includes(d)))) : null
 }
 
-export function questionOf(view: View, panel: Panel, a: Address, today: Day, metrics: Map<string, Metric>): Asked {
+export function questionOf(view: View, panel: Panel, a: Address, today: Day, metrics: Map<string, Metric>, clearance = 'core'): Asked {
   const now = a.asOf !== undefined ? dayAsOf(a.asOf) : today
   const title = a.lang === 'en' ? panel.title_en : panel.title
   const fixed = (panel.filters ?? []).map((f) => ({ ...f, values: f.values.map((v) => (v === '$half' ? halfOf(now) : v)) }))
@@ -82,7 +84,9 @@ export function questionOf(view: View, panel: Panel, a: Address, today: Day, met
   if (range || grain) query.time = { ...bounds(range), ...(grain ? { grain } : {}) }
   const filters = [...fixed, ...a.filters.filter((f) => known === null || known.has(f.dimension))]
   if (filters.length) query.filters = filters
-  if (panel.order) query.order = panel.order
+  // What is above the reader's clearance cannot be ordered by: it comes masked, in the hub's own order.
+  const order = panel.order?.filter((o) => levels.indexOf(metrics.get(o.by.replace(/_(previous|change)$/, ''))?.classification ?? '') <= levels.indexOf(clearance))
+  if (order?.length) query.order = order
   if (panel.limit !== undefined) query.limit = panel.limit
   if (a.asOf !== undefined) query.as_of = a.asOf
   // A comparison needs both ends; a week must be compared with a week, not with a year ago.

@@ -1,5 +1,5 @@
 import { dimensionsIn } from '../behind'
-import { exact, isRatio, numberOf, short, timeText } from '../format'
+import { exact, isRatio, numberOf, short, timeText, unitText } from '../format'
 import { english, t } from '../i18n'
 import type { Asked } from '../question'
 import { addDays, bucketEnd, dayOf, millisOf, startOf } from '../time'
@@ -276,7 +276,7 @@ export function sentence(course: Course, asked: Asked, answer: Answer, kind: str
     ]
   })
   const more = course.lines.length > 4 ? t(`；另有 ${course.lines.length - 4} 条`, `; ${course.lines.length - 4} more`) : ''
-  const unit = course.unit ? t(`，单位${course.unit}`, `, in ${course.unit}`) : ''
+  const unit = course.unit ? t(`，单位${course.unit}`, `, in ${unitText(course.unit)}`) : ''
   return `${kind}${english.value ? ', ' : '，'}${span}${unit}${english.value ? '. ' : '。'}${parts.join(english.value ? '; ' : '；')}${more}`
 }
 

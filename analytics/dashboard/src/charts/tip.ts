@@ -1,4 +1,4 @@
-import { change, exact, isRatio, moment, numberOf } from '../format'
+import { change, exact, isRatio, moment, numberOf, unitText } from '../format'
 import { t } from '../i18n'
 import type { Answer, CellValue, Column } from '../types'
 
@@ -37,7 +37,7 @@ export function figureText(value: CellValue, column: Column): string {
   if (value === null) return '—'
   const n = numberOf(value)
   if (isRatio(column) && n !== null) return (n * 100).toFixed(2).replace(/\.?0+$/, '') + '%'
-  return exact(value) + (column.unit ? ' ' + column.unit : '')
+  return exact(value) + (column.unit ? ' ' + unitText(column.unit) : '')
 }
 
 const mostRows = 12

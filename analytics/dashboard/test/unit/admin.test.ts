@@ -23,6 +23,12 @@ describe('which quality is worst', () => {
     expect(age(0.2, en)).toBe('under an hour')
     expect(age(26, en)).toBe('26 h')
     expect(age(480, en)).toBe('20 days')
+    // Beside a promise it is never so round that a late one looks kept.
+    expect(age(76, en, 72)).toBe('3.2 days')
+    expect(age(72.3, en, 72)).toBe('72.3 h')
+    expect(age(71.8, en, 72)).toBe('71.8 h')
+    expect(age(480, en, 72)).toBe('20 days')
+    expect(age(72, en, 72)).toBe('3 days')
   })
 })
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { change, compact, exact, moment, short, timeText } from '../../src/format'
+import { change, compact, exact, moment, plain, short, timeText, unitText } from '../../src/format'
 import { lang } from '../../src/i18n'
 
 afterEach(() => (lang.value = 'zh'))
@@ -26,6 +26,19 @@ describe('figures', () => {
     expect(change(0.1234)).toBe('+12.3%')
     expect(change(-0.05)).toBe('−5.0%')
     expect(change(null)).toBe('—')
+  })
+  it('lose the zeros of their scale where they are read beside words', () => {
+    expect(plain('1.0000')).toBe('1')
+    expect(plain('1200.5000')).toBe('1,200.5')
+    expect(plain('1000')).toBe('1,000')
+    expect(plain(null)).toBe('—')
+  })
+  it('have their unit in the reader\'s language, or as it is', () => {
+    expect(unitText('万元')).toBe('万元')
+    lang.value = 'en'
+    expect(unitText('万元')).toBe('10k yuan')
+    expect(unitText('%')).toBe('%')
+    expect(unitText(undefined)).toBe('')
   })
   it('keep their time in Shanghai', () => {
     expect(moment('2026-11-25T16:00:01Z')).toBe('2026-11-26 00:00:01')

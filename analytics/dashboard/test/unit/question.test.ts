@@ -38,6 +38,12 @@ describe('a question', () => {
     const p: Panel = { ...panel, chart: 'kpi', filters: [{ dimension: 'region', op: 'eq', values: ['$half'] }] }
     expect(questionOf(view, p, emptyAddress(), '2026-11-26', metrics).query?.filters?.[0]?.values).toEqual(['2026-H2'])
   })
+  it('is not ordered by what is above the reader\'s clearance', () => {
+    const p: Panel = { ...panel, order: [{ by: 'visitors', dir: 'desc' }, { by: 'region', dir: 'asc' }] }
+    expect(questionOf(view, p, emptyAddress(), '2026-11-26', metrics, 'public').query?.order).toEqual([{ by: 'region', dir: 'asc' }])
+    expect(questionOf(view, p, emptyAddress(), '2026-11-26', metrics, 'internal').query?.order).toEqual(p.order)
+    expect(questionOf(view, { ...p, order: [{ by: 'visitors_change', dir: 'asc' }] }, emptyAddress(), '2026-11-26', metrics, 'public').query?.order).toBeUndefined()
+  })
   it('leads from a cell to the records behind it alone', () => {
     const asked = questionOf(view, panel, { ...emptyAddress(), filters: [{ dimension: 'side', op: 'in', values: ['大足'] }] }, '2026-11-26', metrics)
     const answer = {
