@@ -158,6 +158,8 @@ func (c *Client) Submission(ctx context.Context, id string) (json.RawMessage, er
 type RejectedRecord struct {
 	RowError
 	Record string `json:"record"`
+	// Masked says that the reader's clearance does not reach the record: it is empty.
+	Masked bool `json:"masked,omitempty"`
 }
 
 // SubmissionErrors reads one page of a partial push's rejected records, and the cursor

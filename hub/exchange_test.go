@@ -340,6 +340,74 @@ func TestAPartialPushKeepsTheGoodRowsAndTheReasonsOfTheOthers(t *testing.T) {
 	}
 }
 
+// Who pushed them, and colleagues who may push, see rejected records as they came; all
+// others what their clearance reaches.
+func TestRejectedRecordsAreMaskedAboveTheReadersClearance(t *testing.T) {
+	v := openHouse(t, t.TempDir(), nil)
+	sender := v.client("dazu", "500111")
+	v.client("ziyang", "512000")
+	reader := func(agency, clearance string, scopes ...string) *caller {
+		t.Helper()
+		_, cred, err := v.hub.registry.CreateClient(t.Context(), registry.System("test"), registry.ClientSpec{Agency: agency, Name: "r", Scopes: scopes, Clearance: clearance})
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &caller{house: v, id: cred.ClientID, secret: cred.ClientSecret}
+		c.login()
+		return c
+	}
+	row := `{"park_id":"500111-P01","month":"2026-0%d",%s}` + "\n"
+	lines := []string{
+		fmt.Sprintf(row, 1, `"revenue":"-7654321.25"`),
+		fmt.Sprintf(row, 2, `"output_value":"-1111.25","revenue":"8765432.25"`),
+		fmt.Sprintf(row, 3, `"9876543.25":1,"revenue":"5.25"`),
+		`{"park_id":"500111-P01","month":"2026-04","revenue":6543210.25` + "\n", // no JSON
+	}
+	good := fmt.Sprintf(row, 5, `"output_value":"10.50","revenue":"7.25"`)
+	a := sender.push(http.StatusOK, "park_monthly", "?mode=partial&wait=visible", "k", good+strings.Join(lines, ""))
+	if a.Rejected != 4 || !strings.Contains(string(a.text), "-7654321.25") {
+		t.Fatalf("%s", a.text)
+	}
+	if again := sender.push(http.StatusOK, "park_monthly", "?mode=partial&wait=visible", "k", good+strings.Join(lines, "")); again.Submission != a.Submission || !strings.Contains(string(again.text), "-7654321.25") {
+		t.Errorf("the sender's receipt again: %s", again.text)
+	}
+	secrets := []string{"7654321", "8765432", "9876543", "6543210"}
+	for name, f := range map[string]struct {
+		who    *caller
+		all    bool
+		output bool // the value of the public field
+	}{
+		"the sender":                         {sender, true, true},
+		"a colleague who may push":           {reader("dazu", "public", "push:park_monthly"), true, true},
+		"a colleague who pushes another":     {reader("dazu", "internal", "push:tourism_flow", "read:*"), false, true},
+		"a colleague who may not read":       {reader("dazu", "sensitive", "query"), false, false},
+		"the other side's auditor":           {reader("ziyang", "internal", "audit", "read:*", "push:*"), false, true},
+		"a cleared auditor":                  {reader("ziyang", "sensitive", "audit", "read:*"), true, true},
+		"a cleared auditor who may not read": {reader("ziyang", "core", "audit"), false, false},
+	} {
+		for _, lang := range []string{"zh", "en"} {
+			status, text := f.who.call(http.MethodGet, "/v1/submissions/"+a.Submission+"/errors?lang="+lang, "", "", "")
+			var page struct{ Errors []quarantined }
+			if err := json.Unmarshal(text, &page); err != nil || status != http.StatusOK || len(page.Errors) != 4 {
+				t.Fatalf("%s: %d %s %v", name, status, text, err)
+			}
+			for i, e := range page.Errors {
+				if e.Masked == f.all || (e.Record == strings.TrimSpace(lines[i])) != f.all || e.Message == "" || e.Code == "" {
+					t.Errorf("%s: %+v", name, e)
+				}
+			}
+			for _, secret := range secrets {
+				if strings.Contains(string(text), secret) != f.all {
+					t.Errorf("%s: %s in %s", name, secret, text)
+				}
+			}
+			if e := page.Errors[1]; (e.Value == "-1111.25") != f.output {
+				t.Errorf("%s: %+v", name, e)
+			}
+		}
+	}
+}
+
 // A journal that was lost or rolled back must not give sequences again that
 // ClickHouse knows: the hub runs, answers queries, and refuses pushes.
 func TestAHubWhoseJournalIsBehindRefusesPushes(t *testing.T) {

@@ -112,6 +112,9 @@ func (b *progressBody) Read(p []byte) (int, error) {
 	if b.done {
 		return 0, io.EOF
 	}
+	if b.got > b.limit {
+		return 0, errBodyTooLarge
+	}
 	// The first read is under the server's own deadline for headers and the start
 	// of the body, which is all that a small push needs.
 	if now := time.Now(); b.got > 0 && now.Sub(b.set) >= b.progress/4 {
@@ -122,14 +125,28 @@ func (b *progressBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	b.got += int64(n)
 	if b.got > b.limit {
-		// The rest is not worth reading: say so, and let the server hang up.
+		// The rest is not worth keeping: say so, and let the server hang up.
 		b.call.Header().Set("Connection", "close")
+		if err == nil {
+			b.drain()
+		}
 		return max(0, n-int(b.got-b.limit)), errBodyTooLarge
 	}
 	// net/http lifts the read deadline itself once it has seen the end of a body,
 	// so that it does not fire while the handler works.
 	b.done = err == io.EOF
 	return n, err
+}
+
+// drained is how much beyond its limit a body is read and thrown away.
+const drained = 1 << 20
+
+// drain reads on for a while: a client that sends its whole body before it listens
+// would find the connection reset, and never the answer.
+func (b *progressBody) drain() {
+	if b.call.control().SetReadDeadline(time.Now().Add(b.progress)) == nil {
+		_, _ = io.CopyN(io.Discard, b.ReadCloser, drained)
+	}
 }
 
 // requestIDs makes ids that are unique without asking the system for entropy

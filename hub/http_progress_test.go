@@ -78,6 +78,45 @@ func TestASilentSenderIsCutOff(t *testing.T) {
 	}
 }
 
+// A client that writes all of its body before it reads must find the answer, not a reset.
+func TestASenderOfTooMuchReadsWhy(t *testing.T) {
+	conf := progressConfig(t)
+	conf.BodySmall = 100
+	var s *shell
+	s2, addr := serveTable(t, conf, post("/x", drainBody(&s)))
+	s = s2
+	for _, more := range []int{1, 300 << 10, drained} {
+		conn, r := dial(t, addr)
+		fmt.Fprintf(conn, "POST /x HTTP/1.1\r\nHost: hub\r\nContent-Length: %d\r\n\r\n", 100+more)
+		if _, err := conn.Write(make([]byte, 100+more)); err != nil {
+			t.Fatalf("%d more: %v", more, err)
+		}
+		resp, err := http.ReadResponse(r, nil)
+		if err != nil {
+			t.Fatalf("%d more: %v", more, err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if resp.StatusCode != 413 || !strings.Contains(string(body), "/problems/payload-too-large") {
+			t.Errorf("%d more: %d %s", more, resp.StatusCode, body)
+		}
+		if _, err := r.ReadByte(); !errors.Is(err, io.EOF) {
+			t.Errorf("%d more: the connection ends with %v", more, err)
+		}
+	}
+	// One that stops in the middle is waited for no longer than the deadline.
+	conn, r := dial(t, addr)
+	fmt.Fprintf(conn, "POST /x HTTP/1.1\r\nHost: hub\r\nContent-Length: %d\r\n\r\n%s", 1<<30, strings.Repeat("x", 200))
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 413 {
+		t.Errorf("status %d", resp.StatusCode)
+	}
+}
+
 func TestAHandlerMayTakeLongerThanTheDeadlineAfterItsBody(t *testing.T) {
 	_, addr := serveTable(t, progressConfig(t), post("/x", func(c *gin.Context) {
 		_, _ = io.Copy(io.Discard, c.Request.Body)

@@ -44,6 +44,7 @@ type Hub struct {
 	marking   chan struct{} // a slot for the one that is being marked
 	held      held
 	feed      feed
+	batches   turns
 	freshness freshness
 	answers   keptAnswers
 	outlines  atomic.Pointer[mapNow] // the map; nil before there was any

@@ -56,6 +56,8 @@ func openapiSchemas() map[string]schema {
 			"sheet":   described(text1, "of a workbook; line is its row number then"),
 			"cell":    described(text1, "of a workbook, such as B7"),
 			"column":  described(text1, "the heading over the cell"),
+			"record":  described(text1, "of a quarantined record: as it came, empty when masked"),
+			"masked":  described(boolean, "the record, and a value above the caller's clearance, are left out"),
 		}),
 		"Receipt": object("submission dataset agency received accepted rejected sequence sha256 received_at kid signature path", map[string]schema{
 			"submission":  text1,

@@ -30,7 +30,7 @@ func (h *Hub) answerPush(c *gin.Context, p *push, w *journal.Pending, k *checked
 	}
 	var refused []schemas.RowError
 	lang := languageOf(c.Request)
-	if twin != nil { // its errors are in the journal; those of a staged one at …/errors
+	if twin != nil { // its errors are in the journal, unmasked for who pushes it; those of a staged one at …/errors
 		page := rejectPage{lang: lang, limit: int(h.conf.MaxErrors)}
 		page.add(b.Submissions[index].Rejects)
 		for _, q := range page.out {

@@ -28,7 +28,9 @@ const (
 	maxBatchID    = 64
 	maxBatchTitle = 200
 	maxBatchRows  = 100_000  // of an item, in JSON
-	maxBatchBytes = 64 << 20 // of all answers together, in JSON: they are in memory at once
+	maxBatchSum   = 200_000  // rows of all answers together, in JSON: they are in memory at once
+	maxBatchBytes = 64 << 20 // and bytes
+	batchesOfOne  = 4        // batches of one caller under way at a time
 	batchWorkers  = 4        // questions of one batch under way at a time
 )
 
@@ -66,6 +68,12 @@ func (h *Hub) postQueries(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
+	who := callOf(c).Principal.ClientID
+	if !h.batches.enter(who) {
+		h.fail(c, refuse("overloaded", fmt.Sprintf("同一调用方同时进行的批量查询最多 %d 个", batchesOfOne), fmt.Sprintf("One caller has at most %d batches of queries under way at once", batchesOfOne)).retryIn(2*time.Second))
+		return
+	}
+	defer h.batches.leave(who)
 	encoding, err := h.encodingOf(c, false)
 	if err != nil {
 		h.fail(c, err)
@@ -82,6 +90,33 @@ func (h *Hub) postQueries(c *gin.Context) {
 		}
 	default:
 		h.fail(c, refuse("not-acceptable", "一批查询只有 json 与 xlsx 两种应答", "A batch of queries answers in json or xlsx"))
+	}
+}
+
+// turns counts each caller's batches under way.
+type turns struct {
+	mu sync.Mutex
+	of map[string]int
+}
+
+func (t *turns) enter(who string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of[who] >= batchesOfOne {
+		return false
+	}
+	if t.of == nil {
+		t.of = map[string]int{}
+	}
+	t.of[who]++
+	return true
+}
+
+func (t *turns) leave(who string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of[who]--; t.of[who] == 0 {
+		delete(t.of, who)
 	}
 }
 
@@ -174,8 +209,9 @@ func (h *Hub) answerBatch(c *gin.Context, b *batch) {
 		err    error
 	}
 	results := make([]result, len(b.items))
-	left := &atomic.Int64{}
+	left, rows := &atomic.Int64{}, &atomic.Int64{}
 	left.Store(maxBatchBytes)
+	rows.Store(maxBatchSum)
 	next := &atomic.Int64{}
 	var workers sync.WaitGroup
 	for range min(batchWorkers, len(b.items)) {
@@ -184,7 +220,7 @@ func (h *Hub) answerBatch(c *gin.Context, b *batch) {
 				r := &results[i]
 				r.err = h.caught(func() error {
 					out := analytics.NewEncoder(&bounded{&r.answer, left}, analytics.Encoding{Format: analytics.FormatJSON})
-					return h.writeItem(c, b, &b.items[i], false, out)
+					return h.writeItem(c, b, &b.items[i], false, &countedRows{out, rows})
 				})
 			}
 		})
@@ -236,6 +272,20 @@ func (w *bounded) Write(p []byte) (int, error) {
 			fmt.Sprintf("The answers of the batch are more than %d MiB together; ask for fewer rows, or in several batches", maxBatchBytes>>20))
 	}
 	return w.Buffer.Write(p)
+}
+
+// countedRows is an encoder that takes from the rows left for all.
+type countedRows struct {
+	analytics.Encoder
+	left *atomic.Int64
+}
+
+func (e *countedRows) Row(cells []analytics.Cell) error {
+	if e.left.Add(-1) < 0 {
+		return refuse("query-too-expensive", fmt.Sprintf("一批应答合计超过 %d 行；请减少各项的行数或分批查询", maxBatchSum),
+			fmt.Sprintf("The answers of the batch are more than %d rows together; ask for fewer rows, or in several batches", maxBatchSum))
+	}
+	return e.Encoder.Row(cells)
 }
 
 // exportBatch puts the answers on the sheets of one workbook, one after another: a

@@ -222,6 +222,56 @@ func TestABatchIsAWorkbookWithASheetForEach(t *testing.T) {
 	}
 }
 
+func TestABatchIsBoundedInRowsAndACallerInBatches(t *testing.T) {
+	v := openHouse(t, t.TempDir(), nil)
+	c, other := v.client("anyue", "512021"), v.client("dazu", "500111")
+	var body strings.Builder
+	const rows = 25_000
+	for i := range rows {
+		fmt.Fprintf(&body, `{"spot_id":"512021-S01","observed_at":%q,"interval_minutes":1,"entries":1}`+"\n", time.Date(2026, 5, 1, 0, i, 0, 0, time.UTC).Format(time.RFC3339))
+	}
+	c.push(http.StatusOK, "tourism_flow", "?wait=visible", "", body.String())
+	var items []string
+	for i := range maxBatchSum/rows + 1 {
+		items = append(items, fmt.Sprintf(`{"id":"q%d","records":{"dataset":"tourism_flow","fields":["entries"],"limit":%d}}`, i, rows))
+	}
+	ask := func(items []string) string { return `{"queries":[` + strings.Join(items, ",") + `]}` }
+	got, _ := c.batch(http.StatusOK, "", ask(items[1:]))
+	for _, a := range got.Answers {
+		if a.Answer == nil || len(a.Answer.Rows) != rows {
+			t.Errorf("%s: %+v", a.ID, a.Problem)
+		}
+	}
+	got, _ = c.batch(http.StatusOK, "?lang=en", ask(items))
+	refused := 0
+	for _, a := range got.Answers {
+		if a.Problem != nil {
+			refused++
+			if a.Problem.Type != "/problems/query-too-expensive" || !strings.Contains(a.Problem.Detail, strconv.Itoa(maxBatchSum)) {
+				t.Errorf("%s: %+v", a.ID, a.Problem)
+			}
+		}
+	}
+	if refused == 0 {
+		t.Error("more rows than a batch may have are answered")
+	}
+
+	small := `{"queries":[{"id":"a","query":{"metrics":["visitors"]}}]}`
+	for range batchesOfOne {
+		if !v.hub.batches.enter(c.id) {
+			t.Fatal("no place for a batch")
+		}
+	}
+	if _, text := c.batch(http.StatusServiceUnavailable, "", small); !strings.Contains(text, "/problems/overloaded") || !strings.Contains(text, "4") {
+		t.Errorf("%s", text)
+	}
+	other.batch(http.StatusOK, "", small)
+	v.hub.batches.leave(c.id)
+	for range 2 { // a batch gives its place back
+		c.batch(http.StatusOK, "", small)
+	}
+}
+
 // The page's own way: the views that the hub lists, asked for in one request each.
 func TestViewsAreListedAndAnswered(t *testing.T) {
 	v := openHouse(t, t.TempDir(), nil)

@@ -10,8 +10,10 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/zida-hub/zida/analytics"
+	"github.com/zida-hub/zida/hub/auth"
 	"github.com/zida-hub/zida/hub/journal"
 	"github.com/zida-hub/zida/hub/receipt"
+	"github.com/zida-hub/zida/schemas"
 )
 
 // States of a submission.
@@ -142,6 +144,60 @@ type quarantined struct {
 	Message string `json:"message"`
 	Value   string `json:"value,omitempty"`
 	Record  string `json:"record"` // as it came
+	// Masked says that what the reader's clearance does not reach was left out.
+	Masked bool `json:"masked,omitempty"`
+}
+
+// sight is what a reader may see of a dataset's rejected records.
+type sight struct {
+	clearance schemas.Classification // below Public: nothing
+	highest   schemas.Classification
+	fields    map[string]schemas.Classification
+}
+
+// sightOf is nil for who sees everything: those who push the dataset for the agency
+// that sent it, which holds what it sent. All others are bound as readers of records
+// are. Every version of the contract counts, since the record follows the one it was
+// sent under.
+func (h *Hub) sightOf(who *auth.Principal, s *journal.Submission) *sight {
+	if who.Agency == s.Agency && who.CanPush(s.Dataset) {
+		return nil
+	}
+	v := &sight{clearance: who.Clearance, highest: schemas.Public, fields: map[string]schemas.Classification{}}
+	if !who.CanRead(s.Dataset) {
+		v.clearance = schemas.Public - 1
+	}
+	versions := h.catalog.versions(s.Dataset)
+	if len(versions) == 0 {
+		v.highest = schemas.Core
+	}
+	for _, d := range versions {
+		v.highest = max(v.highest, d.contract.Classification())
+		for i := range d.contract.Properties {
+			p := &d.contract.Properties[i]
+			v.fields[p.Name] = max(v.fields[p.Name], p.Classification)
+		}
+	}
+	return v
+}
+
+// mask leaves out of q what v does not reach. A message may quote the value, and a field
+// that the contract does not have may itself be a value that went astray.
+func (v *sight) mask(q *quarantined, lang string) {
+	if v == nil || v.clearance >= v.highest {
+		return
+	}
+	q.Record, q.Masked = "", true
+	level, known := v.fields[q.Field]
+	if known && level <= v.clearance {
+		return
+	}
+	if !known {
+		q.Field = ""
+	}
+	q.Value = ""
+	q.Message = either(lang, "不符合契约（"+q.Code+"）；内容超出您的数据级别或读取权限，不予显示",
+		"The record breaks the contract ("+q.Code+"); what it holds is above your clearance or not yours to read, and is not shown")
 }
 
 // getSubmissionErrors answers GET /v1/submissions/{submission}/errors: the
@@ -164,8 +220,8 @@ func (h *Hub) getSubmissionErrors(c *gin.Context) {
 			return
 		}
 	}
-	page := rejectPage{lang: languageOf(c.Request), skip: after, limit: int(limit), out: []quarantined{}}
 	s := &b.Submissions[i]
+	page := rejectPage{lang: languageOf(c.Request), skip: after, limit: int(limit), out: []quarantined{}, sight: h.sightOf(callOf(c).Principal, s)}
 	page.add(s.Rejects)
 	for _, part := range s.Parts {
 		if part.Rejects > 0 && !page.full() {
@@ -194,6 +250,7 @@ type rejectPage struct {
 	skip, limit int
 	out         []quarantined
 	more        bool
+	sight       *sight // nil: everything
 }
 
 func (p *rejectPage) full() bool { return p.more }
@@ -215,7 +272,9 @@ func (p *rejectPage) add(lines []byte) {
 		if json.Unmarshal([]byte(line), &r) != nil {
 			continue // written by us; a fault of ours would show in the tests of quarantine
 		}
-		p.out = append(p.out, quarantined{Row: int(r.Row), Field: r.Field, Code: r.Code, Value: r.Value, Message: either(p.lang, r.ZH, r.EN), Record: r.Raw})
+		q := quarantined{Row: int(r.Row), Field: r.Field, Code: r.Code, Value: r.Value, Message: either(p.lang, r.ZH, r.EN), Record: r.Raw}
+		p.sight.mask(&q, p.lang)
+		p.out = append(p.out, q)
 	}
 }
 

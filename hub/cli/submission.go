@@ -72,7 +72,7 @@ Mend the records and push them again with --mends SUBMISSION: the two submission
 				return err
 			}
 			defer client.Close()
-			n := 0
+			n, masked := 0, 0
 			for cursor := ""; ; {
 				page, next, err := client.SubmissionErrors(cmd.Context(), args[0], cursor)
 				if err != nil {
@@ -87,6 +87,10 @@ Mend the records and push them again with --mends SUBMISSION: the two submission
 						continue
 					}
 					s.say("%s", rowText(&e.RowError))
+					if e.Masked {
+						masked++
+						continue
+					}
 					if _, err := fmt.Fprintln(s.out, e.Record); err != nil {
 						return err
 					}
@@ -97,6 +101,9 @@ Mend the records and push them again with --mends SUBMISSION: the two submission
 			}
 			if n == 0 {
 				s.say("submission %s has no rejected records", args[0])
+			}
+			if masked > 0 {
+				s.say("%d of the records are above your clearance, or not yours to read, and were not written", masked)
 			}
 			return nil
 		},

@@ -46,6 +46,7 @@ export interface RowError {
   cell?: string
   column?: string // the heading over the cell
   record?: string // as it came, of quarantined records
+  masked?: boolean // the record, and perhaps the value, are above the reader's clearance
 }
 
 export type Grain = '5min' | 'hour' | 'day' | 'week' | 'month' | 'quarter' | 'year'
