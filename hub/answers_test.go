@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,14 +25,11 @@ func TestAnswersThatAreKeptAreNeverOld(t *testing.T) {
 		`{"metrics":["recognitions","amount_owed"],"dimensions":["issuer_region","region"]}`,
 		`{"metrics":["date_note_records"]}`,
 	}
-	body := `{"queries":[`
+	items := make([]string, len(queries))
 	for i, q := range queries {
-		if i > 0 {
-			body += ","
-		}
-		body += fmt.Sprintf(`{"id":"q%d","query":%s}`, i, q)
+		items[i] = fmt.Sprintf(`{"id":"q%d","query":%s}`, i, q)
 	}
-	body += `]}`
+	body := `{"queries":[` + strings.Join(items, ",") + `]}`
 	for round := range 30 {
 		switch n := 1 + random.IntN(5); n {
 		case 1, 2:

@@ -150,6 +150,7 @@ export function courseOption(
     ...(limit === undefined ? {} : { max: (v: { max: number }) => (v.max < limit ? limit * 1.05 : null), min: (v: { min: number }) => (v.min > limit && far ? limit : null) }),
   }
 
+  let told: { step: number; tip: HTMLElement | string } = { step: -1, tip: '' }
   return {
     animation: points <= still && !matchMedia('(prefers-reduced-motion: reduce)').matches,
     animationDuration: 250,
@@ -194,7 +195,9 @@ export function courseOption(
       formatter: (given: unknown) => {
         const first = (Array.isArray(given) ? given[0] : given) as { dataIndex: number } | undefined
         if (!first) return ''
-        return tipAt(course, asked, answer, first.dataIndex, look, byStep)
+        // The pointer moves many times over one step: its tip is built once.
+        if (first.dataIndex !== told.step) told = { step: first.dataIndex, tip: tipAt(course, asked, answer, first.dataIndex, look, byStep) }
+        return told.tip
       },
     },
     series,

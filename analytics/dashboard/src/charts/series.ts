@@ -78,7 +78,7 @@ export function labelsOf(dims: readonly Named[], answer: Answer, row: CellValue[
 
 export function calledIn(d: Named, answer: Answer, row: CellValue[], name: Namer): string {
   const shown = row[d.shown]
-  return d.shown !== d.at && shown != null && shown !== '' ? String(shown) : name(answer.columns[d.at]!, row[d.at] ?? null)
+  return d.shown !== d.at && shown != null && shown !== '' ? name(answer.columns[d.shown]!, shown) : name(answer.columns[d.at]!, row[d.at] ?? null)
 }
 
 // --- colours ---------------------------------------------------------------
