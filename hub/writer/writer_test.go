@@ -91,7 +91,8 @@ func newRig(t *testing.T) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, store: testStore(t), plan: plan}
-	a, err := analytics.New(r.store, func() []*schemas.Contract { return shippedAnd(t, plan.Contract()) })
+	contracts := shippedAnd(t, plan.Contract())
+	a, err := analytics.New(r.store, func() []*schemas.Contract { return contracts })
 	if err != nil {
 		t.Fatal(err)
 	}
