@@ -2,7 +2,6 @@ package hub
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/zida-hub/zida/analytics"
@@ -14,7 +13,7 @@ const freshFor = 20 * time.Second
 
 // freshness is the last look, for all readers of a wall or an overview.
 type freshness struct {
-	mu   sync.Mutex
+	turn chan struct{} // a slot for the one that looks; those who wait for it may give up
 	list []analytics.Freshness
 	tail analytics.Tail
 	at   time.Time
@@ -37,8 +36,12 @@ func (h *Hub) look(ctx context.Context, b *batch) ([]analytics.Freshness, analyt
 		return h.analytics.Freshness(ctx, b.asOf, b.position)
 	}
 	f := &h.freshness
-	f.mu.Lock() // one looks, those who come meanwhile share what it finds
-	defer f.mu.Unlock()
+	select { // one looks, those who come meanwhile share what it finds
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return nil, analytics.Tail{}, ctx.Err()
+	}
 	if !f.at.IsZero() && (time.Since(f.at) < freshFor || f.tail.Watermark == b.position.Watermark) {
 		return f.list, f.tail, nil
 	}

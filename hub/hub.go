@@ -63,7 +63,7 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	h := &Hub{larges: make(chan struct{}, largeSlots), books: make(chan struct{}, workbooksAtOnce), marking: make(chan struct{}, 1)}
+	h := &Hub{larges: make(chan struct{}, largeSlots), books: make(chan struct{}, workbooksAtOnce), marking: make(chan struct{}, 1), freshness: freshness{turn: make(chan struct{}, 1)}}
 	h.shell = newShell(&cfg, func(token string) (*auth.Principal, error) { return h.auth.Verify(token) })
 	h.session = func(token string) (*auth.Principal, error) { return h.auth.VerifySession(token) }
 	for _, open := range []func(context.Context) error{
