@@ -245,10 +245,11 @@ func (t *touched) of(grain Grain, period timeRange) []touchedGroup {
 }
 
 // among writes whether a row's group is one of those touched within a span; bucket is the
-// expression of the row's.
+// expression of the row's. No DISTINCT in the sets, which have none twice: it would be
+// worked out in the table's order, with a thread for every part whatever the bounds.
 func (t tables) among(s *statement, r *rollup, c *schemas.Contract, not string, bucket string, since *touched, groups []touchedGroup, span []condition) {
 	if since.many {
-		s.add("("+quote(r.Keys[0])+", "+bucket+") "+not+"IN (SELECT DISTINCT "+quote(r.Keys[0])+", "+bucketOf(r.Grain, quote(c.Properties[c.Time].Name))+" FROM "+t.current(c.ID)+" WHERE _version >= ?", since.from)
+		s.add("("+quote(r.Keys[0])+", "+bucket+") "+not+"IN (SELECT "+quote(r.Keys[0])+", "+bucketOf(r.Grain, quote(c.Properties[c.Time].Name))+" FROM "+t.current(c.ID)+" WHERE _version >= ?", since.from)
 		s.where(" AND ", span)
 		s.add(")")
 		return
@@ -433,7 +434,7 @@ func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract
 	}
 	settings := rollSettings
 	if since.many {
-		settings += ", max_threads = 1" // whoever waits for an answer goes first
+		settings += rollManySettings
 	}
 	s := &statement{}
 	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 0, _b, "+keys+", "+strings.Join(numbered(len(values)), ", ")+" FROM (SELECT "+keys+", "+bucketOf(r.Grain, at)+" AS _b", version)
@@ -458,6 +459,10 @@ func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract
 }
 
 const rollSettings = " SETTINGS enable_extended_results_for_datetime_functions = 1, use_skip_indexes_if_final = 1, use_skip_indexes_if_final_exact_mode = 1, async_insert = 0"
+
+// Two threads, so that whoever waits for an answer goes first; with one, ClickHouse makes
+// sets with a thread a part. Few rows may be of many months, each a partition.
+const rollManySettings = ", max_threads = 2, max_partitions_per_insert_block = 0"
 
 func numbered(n int) []string {
 	names := make([]string, n)

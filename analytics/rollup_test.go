@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,6 +133,49 @@ func TestRollupsStayExact(t *testing.T) {
 	if used == 0 {
 		t.Error("no query used the rollup")
 	}
+}
+
+// Fifteen years of months are as many partitions, and as many parts that a statement reads.
+// Questions that come together, while the rollups lag and are brought up, all end.
+func TestManyMonthsAreRolledAndAskedAtOnce(t *testing.T) {
+	f := newFixture(t, "tourism_flow", "scenic_spot", "region")
+	const days = 15 * 365
+	for i, spot := range []string{"512021-S01", "512021-S02", "512021-S03"} {
+		var rows []row
+		for day := range days {
+			rows = append(rows, flow(spot, time.Date(2009, 1, 1+day, 0, 0, 0, 0, shanghai).Format("2006-01-02 15:04"), 1440, int64(day+i)))
+		}
+		f.push("tourism_flow", rows...)
+	}
+	if err := f.Roll(t.Context(), 0, 1); err != nil {
+		t.Fatal(err)
+	}
+	position := f.position()
+	position.Rolled = 1
+	var asked sync.WaitGroup
+	for range 8 {
+		asked.Go(func() {
+			answer, err := f.Query(t.Context(), Query{Metrics: []string{"visitors"}, Dimensions: []string{"spot_id"}}, everything, position)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if len(answer.Rows) != 3 {
+				t.Errorf("%d rows, want 3", len(answer.Rows))
+			}
+			for i, cells := range answer.Rows {
+				if want := days * (days - 1 + 2*i) / 2; cells[1].Text != strconv.Itoa(want) {
+					t.Errorf("%s has %s, want %d", cells[0].Text, cells[1].Text, want)
+				}
+			}
+		})
+	}
+	asked.Go(func() {
+		if err := f.Roll(t.Context(), 0, 3); err != nil {
+			t.Error(err)
+		}
+	})
+	asked.Wait()
 }
 
 // A release that rolls up otherwise leaves no table behind.

@@ -50,8 +50,12 @@ func setDefault[T int | int64 | time.Duration](value *T, fallback T) {
 func (l Limits) MarkCache() int64  { return l.Memory / 16 }
 func (l Limits) IndexCache() int64 { return l.Memory / 32 }
 
-// PoolThreads bounds the server's global pool: connections, query threads and background work together.
-func (l Limits) PoolThreads() int { return 256 + 64*l.Threads }
+// PoolThreads bounds the server's global pool: connections, query threads and background work together. It is far above what they need:
+// a query that waits for the last of its threads holds the others, and two such queries would wait for each other for ever.
+func (l Limits) PoolThreads() int { return 10_000 }
+
+// QueryThreads is the most of one query. With one, ClickHouse makes the set of an IN (SELECT …) with a thread for every part it reads.
+func (l Limits) QueryThreads() int { return max(2, l.Threads) }
 
 func (l Limits) SchedulePool() int { return max(4, 2*l.Threads) }
 

@@ -101,7 +101,7 @@ func TestReaderRunsWithinItsLimits(t *testing.T) {
 	// It may not widen them, nor put them off.
 	for name, value := range map[string]any{
 		"readonly": 0, "max_execution_time": 0, "max_memory_usage": limits.ReaderMemory + 1, "max_rows_to_read": 0,
-		"max_result_rows": limits.ReaderRows + 1, "max_concurrent_queries_for_user": 0, "max_threads": limits.Threads + 1,
+		"max_result_rows": limits.ReaderRows + 1, "max_concurrent_queries_for_user": 0, "max_threads": limits.QueryThreads() + 1,
 		"result_overflow_mode": "break",
 	} {
 		refusedIn(t, with(clickhouse.Settings{name: value}), reader, "SELECT 1", "SETTING_CONSTRAINT_VIOLATION", "READONLY")
