@@ -23,6 +23,7 @@ type Analytics struct {
 	views     []*View // declared, in their order
 	tables    tables
 	long      chan struct{} // a slot for each long answer under way
+	sizes     sizes
 
 	mostTouched int // groups that a statement names one by one
 }

@@ -92,6 +92,9 @@ func (a *Analytics) WriteQuery(ctx context.Context, q Query, reader Reader, posi
 	if at.touched, err = a.touched(ctx, p, at, position.Memo); err != nil {
 		return Tail{}, err
 	}
+	if !at.asOf {
+		at.sizes = a.sizesNow(ctx)
+	}
 	s, err := a.tables.compile(p, at)
 	if err != nil {
 		return Tail{}, err

@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -26,16 +27,18 @@ func (t tables) compile(p *plan, at snapshot) (*statement, error) {
 		}
 		s.add(" FROM (")
 	}
-	first := true
+	first, few := true, true
 	for number, move := range p.shifts {
 		for _, g := range p.groups {
 			if !first {
 				s.add(" UNION ALL ")
 			}
 			first = false
-			if err := t.part(s, p, g, at, move, number*len(p.metrics), map[bool]string{true: "_p", false: "_m"}[parts > 1]); err != nil {
+			rolled, err := t.part(s, p, g, at, move, number*len(p.metrics), map[bool]string{true: "_p", false: "_m"}[parts > 1])
+			if err != nil {
 				return nil, err
 			}
+			few = few && rolled
 		}
 	}
 	if parts > 1 {
@@ -56,6 +59,9 @@ func (t tables) compile(p *plan, at snapshot) (*statement, error) {
 	}
 	s.add(" LIMIT ?", int64(p.limit)+1) // one more tells whether the answer is whole
 	s.add(readSettings)
+	if few {
+		s.add(fewSettings)
+	}
 	return s, nil
 }
 
@@ -100,13 +106,14 @@ var dimensionTypes = map[string]string{
 }
 
 // part writes one group's SELECT: bucket, dimensions, and all metrics of the query, those
-// of other parts as NULL. Metric i stands in column name+(offset+i).
-func (t tables) part(s *statement, p *plan, g *group, at snapshot, move shift, offset int, name string) error {
+// of other parts as NULL. Metric i stands in column name+(offset+i). It says whether few
+// rows are read for it.
+func (t tables) part(s *statement, p *plan, g *group, at snapshot, move shift, offset int, name string) (few bool, err error) {
 	scope := newRowScope(p.contracts, g.contract)
 	scope.moment = at.moment
 	level, err := recordLevel(p, g, scope, move)
 	if err != nil {
-		return err
+		return false, err
 	}
 	total := len(p.metrics) * len(p.shifts)
 	expressions := make([]string, total)
@@ -117,7 +124,7 @@ func (t tables) part(s *statement, p *plan, g *group, at snapshot, move shift, o
 	for _, i := range g.metrics {
 		compiled, err := compileSteps(scope, g.steps, p.metrics[i].form(p.grain).expression)
 		if err != nil {
-			return err
+			return false, err
 		}
 		steps = compiled.steps
 		if !p.metrics[i].masked {
@@ -138,7 +145,12 @@ func (t tables) part(s *statement, p *plan, g *group, at snapshot, move shift, o
 	if len(steps) == 0 {
 		s.add(strings.Join(level.selects, ", "))
 	} else {
-		s.add(strings.Join(p.keys("inner"), ", "))
+		level.findNamed(scope, steps)
+		keys := p.keys("inner")
+		if len(steps) == 1 {
+			keys = level.naming(keys)
+		}
+		s.add(strings.Join(keys, ", "))
 	}
 	separator := ", "
 	if len(p.keys("inner")) == 0 {
@@ -151,8 +163,26 @@ func (t tables) part(s *statement, p *plan, g *group, at snapshot, move shift, o
 	s.add(" FROM ")
 	level.rollup = t.rollupFor(p, g, scope, at, move)
 	t.levels(s, p, scope, at, level, steps)
+	if len(steps) == 1 {
+		t.names(s, level, at)
+	}
 	s.add(groupBy(p.keys("inner")) + " HAVING count() > 0)")
-	return nil
+	return at.few(g.contract.ID, level.rollup != nil), nil
+}
+
+// few says whether few rows of a dataset, or of its rollup, are read, and by no IN (SELECT …).
+func (at *snapshot) few(dataset string, rolled bool) bool {
+	if at.asOf {
+		return false
+	}
+	if rolled {
+		since := at.touched[dataset]
+		return at.complete || since != nil && !since.many
+	}
+	return !slices.ContainsFunc(sources(dataset), func(id string) bool {
+		rows, known := at.sizes[id]
+		return !known || rows > fewRows
+	})
 }
 
 // levels writes the steps, last one outermost, around the records.
@@ -164,14 +194,31 @@ func (t tables) levels(s *statement, p *plan, scope *rowScope, at snapshot, leve
 	last := len(steps) - 1
 	keys := p.keys("inner")
 	s.add("(SELECT ")
-	columns := append([]string{}, level.selects...)
+	columns, grouped := level.unnamed(level.selects), level.unnamed(keys)
 	if last > 0 {
-		columns = append([]string{}, keys...)
+		columns, grouped = slices.Clone(keys), slices.Clone(keys)
 	}
-	columns = append(append(columns, steps[last].by...), steps[last].values...)
+	if last == 1 {
+		columns = level.naming(keys)
+	}
+	dimensions := columns
+	for i, by := range steps[last].by {
+		name := steps[last].names[i]
+		expression := strings.TrimSuffix(by, name)
+		same := slices.IndexFunc(keys, func(key string) bool { return slices.Contains(dimensions, expression+key) })
+		if same >= 0 { // told apart by the dimension already
+			columns = append(columns, keys[same]+" AS "+name)
+			continue
+		}
+		columns, grouped = append(columns, by), append(grouped, name)
+	}
+	columns = append(columns, steps[last].values...)
 	s.add(strings.Join(columns, ", ") + " FROM ")
 	t.levels(s, p, scope, at, level, steps[:last])
-	s.add(groupBy(append(append([]string{}, keys...), steps[last].names...)) + ")")
+	if last == 1 {
+		t.names(s, level, at)
+	}
+	s.add(groupBy(grouped) + ")")
 }
 
 func groupBy(names []string) string {
@@ -188,6 +235,75 @@ type records struct {
 	where   []condition
 	period  timeRange
 	rollup  *rollup // to be read in the records' place
+	named   []named
+}
+
+// named is a dimension that only names a code by which the first step groups: its list is
+// put beside that step's rows, which are fewer.
+type named struct {
+	dimension string // _g0 …
+	join      *join
+	attribute string // its column in the join
+	code      string // the code's column in the step
+}
+
+// findNamed finds the dimensions that only name a code.
+func (level *records) findNamed(scope *rowScope, steps []compiledStep) {
+	if len(steps) == 0 {
+		return
+	}
+	for _, j := range scope.joins {
+		code := slices.IndexFunc(steps[0].names, func(name string) bool { return slices.Contains(steps[0].by, quote(j.by)+" AS "+name) })
+		if code < 0 {
+			continue
+		}
+		var found []named
+		others := slices.Concat(steps[0].by, steps[0].values)
+		for _, c := range level.where {
+			others = append(others, c.text)
+		}
+		for _, selected := range level.selects {
+			expression, dimension, _ := strings.Cut(selected, " AS ")
+			if slices.ContainsFunc(j.columns, func(attribute string) bool { return expression == quote(j.column(attribute)) }) {
+				found = append(found, named{dimension, j, expression, steps[0].names[code]})
+			} else {
+				others = append(others, selected)
+			}
+		}
+		if !slices.ContainsFunc(others, func(text string) bool { return strings.Contains(text, "`"+j.column("")) }) {
+			level.named = append(level.named, found...)
+		}
+	}
+}
+
+// unnamed leaves out the dimensions that are named later.
+func (level *records) unnamed(texts []string) []string {
+	return slices.DeleteFunc(slices.Clone(texts), func(text string) bool {
+		return slices.ContainsFunc(level.named, func(n named) bool { return text == n.dimension || strings.HasSuffix(text, " AS "+n.dimension) })
+	})
+}
+
+// naming are a level's own dimensions, above the first step.
+func (level *records) naming(keys []string) []string {
+	keys = slices.Clone(keys)
+	for _, n := range level.named {
+		keys[slices.Index(keys, n.dimension)] = n.attribute + " AS " + n.dimension
+	}
+	return keys
+}
+
+// names puts the lists beside the first step's rows.
+func (t tables) names(s *statement, level *records, at snapshot) {
+	var done []*join
+	for _, n := range level.named {
+		if len(done) == 0 {
+			s.add(" AS _s")
+		}
+		if !slices.Contains(done, n.join) {
+			t.join(s, n.join, n.code, at)
+			done = append(done, n.join)
+		}
+	}
 }
 
 // recordLevel resolves bucket, dimensions, range and filters in the scope of the records.
@@ -342,7 +458,9 @@ func (t tables) records(s *statement, scope *rowScope, at snapshot, level *recor
 	}
 	s.add(" AS _r")
 	for _, j := range scope.joins {
-		t.join(s, j, at)
+		if !slices.ContainsFunc(level.named, func(n named) bool { return n.join == j }) {
+			t.join(s, j, quote(j.by), at)
+		}
 	}
 	s.where(" WHERE ", level.where)
 }

@@ -42,6 +42,7 @@ func TestCompiledSQL(t *testing.T) {
 		"peak.sql":             {`{"metrics":["peak_in_park"]}`, snapshot{}},
 		"two_datasets.sql":     {strings.ReplaceAll(strings.ReplaceAll(fullQuery, `{"dimension":"spot_level","op":"ne","values":["5A"]},`, ""), `"visitors_change"`, `"recognitions_previous"`), snapshot{}},
 		"output_by_year.sql":   {`{"metrics":["output_value","tax"],"dimensions":["park_kind"],"time":{"from":"2024-03-01","to":"2025-07-01","grain":"year"}}`, snapshot{}},
+		"visitors_by_name.sql": {`{"metrics":["visitors"],"dimensions":["spot_id","spot_name"],"time":{"from":"2024-05-01","to":"2024-06-01"}}`, snapshot{rolled: 7, complete: true}},
 		"visitors_by_hour.sql": {`{"metrics":["visitors","in_park_now"],"time":{"from":"2024-05-01","to":"2024-05-02","grain":"hour"}}`, snapshot{}},
 	} {
 		q, err := ParseQuery([]byte(c.body))

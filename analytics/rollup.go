@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/goccy/go-yaml"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/zida-hub/zida/schemas"
 )
@@ -26,8 +28,8 @@ type rollup struct {
 	Grain   Grain    `yaml:"grain"` // day or hour
 	Metrics []string `yaml:"metrics"`
 	Keys    []string `yaml:"keys"` // beside the bucket; the first is the first of the dataset's key
-	// Dimensions must be among those of a question, or held to one value by it.
-	Dimensions []string `yaml:"dimensions"`
+	// Dimensions, by metric, must be among those of a question, or held to one value by it.
+	Dimensions map[string][]string `yaml:"dimensions"`
 	// Values are what the rows say: property → expression over the bucket's records. The
 	// event time, where it is left out, is the bucket's first instant; _version is where a
 	// metric needs one of the records'.
@@ -290,6 +292,16 @@ func spanOf(groups []touchedGroup) timeRange {
 	return timeRange{time.UnixMilli(first), time.UnixMilli(last).Add(25 * time.Hour)} // a day had 25 hours once
 }
 
+// RolledUp names the datasets that have rollups.
+func (a *Analytics) RolledUp() (ids []string) {
+	for _, r := range a.layer.rollups {
+		if !slices.Contains(ids, r.dataset) {
+			ids = append(ids, r.dataset)
+		}
+	}
+	return ids
+}
+
 // Rolled is the sequence up to which every rollup is complete; 0 where one has only begun.
 func (a *Analytics) Rolled(ctx context.Context) (uint64, error) {
 	var sequence uint64
@@ -322,7 +334,9 @@ func (a *Analytics) Rolled(ctx context.Context) (uint64, error) {
 func (a *Analytics) Roll(ctx context.Context, from, to uint64) error {
 	contracts := a.catalogue()
 	since := map[string]*touched{}
-	var names []any
+	g, rolling := errgroup.WithContext(ctx)
+	g.SetLimit(rolledTogether)
+	var err error
 	for _, r := range a.layer.rollups {
 		c := contracts[r.dataset]
 		if c == nil {
@@ -330,16 +344,29 @@ func (a *Analytics) Roll(ctx context.Context, from, to uint64) error {
 		}
 		t := since[c.ID]
 		if t == nil {
-			var err error
 			if t, err = a.touchedFrom(ctx, a.store.Conn(), c, versionsBefore(from)); err != nil {
-				return err
+				break
 			}
 			since[c.ID] = t
 		}
-		if err := a.roll(ctx, r, c, t, versionsBefore(to)-1); err != nil {
-			return fmt.Errorf("rollup %s: %w", r.table(), err)
-		}
-		names = append(names, r.table(), to)
+		g.Go(func() error {
+			if err := a.roll(rolling, r, c, t, versionsBefore(to)-1); err != nil {
+				return fmt.Errorf("rollup %s: %w", r.table(), err)
+			}
+			return nil
+		})
+	}
+	return cmp.Or(err, g.Wait())
+}
+
+// rolledTogether leaves connections of the hub's to others.
+const rolledTogether = 2
+
+// NoteRolled writes down how far every rollup is, for the next start.
+func (a *Analytics) NoteRolled(ctx context.Context, sequence uint64) error {
+	var names []any
+	for _, r := range a.layer.rollups {
+		names = append(names, r.table(), sequence)
 	}
 	if len(names) == 0 {
 		return nil
@@ -427,34 +454,32 @@ func (a *Analytics) rollSpan(ctx context.Context, r *rollup, c *schemas.Contract
 			a.tables.among(s, r, c, "", bucket, since, groups, span)
 		}
 	}
-	records := func(s *statement) { // those of the groups
-		s.add(" FROM " + a.tables.current(c.ID) + " FINAL WHERE ")
-		touched(s, bucketOf(r.Grain, at))
-		s.where(" AND ", span)
-	}
 	settings := rollSettings
 	if since.many {
 		settings += rollManySettings
 	}
+	// Groups that have no record left are told by a row that says so; where there still are
+	// records, theirs stands for the group.
 	s := &statement{}
-	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 0, _b, "+keys+", "+strings.Join(numbered(len(values)), ", ")+" FROM (SELECT "+keys+", "+bucketOf(r.Grain, at)+" AS _b", version)
+	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), min(_gone), _b, "+keys, version)
+	for i := range values {
+		s.add(", argMin(tuple(_v" + itoa(i) + "), _gone).1")
+	}
+	s.add(" FROM (SELECT " + keys + ", " + bucketOf(r.Grain, at) + " AS _b, toUInt8(0) AS _gone")
 	for i, value := range values {
 		s.add(", " + value + " AS _v" + itoa(i))
 	}
-	records(s)
-	s.add(" GROUP BY " + keys + ", _b)" + settings)
-	if err := conn.Exec(ctx, s.text.String(), s.args...); err != nil {
-		return err
+	s.add(" FROM " + a.tables.current(c.ID) + " FINAL WHERE ")
+	touched(s, bucketOf(r.Grain, at))
+	s.where(" AND ", span)
+	s.add(" GROUP BY " + keys + ", _b UNION ALL SELECT " + keys + ", " + bucket + ", 1")
+	for _, column := range r.valueColumns(c) {
+		s.add(", " + quote(column))
 	}
-	// Groups that have no record left, as the records say now: one that was not among those
-	// above, since it has been touched in the meantime, is left as it is.
-	s = &statement{}
-	s.add("INSERT INTO "+a.tables.qualify(r.table())+" ("+quoteAll(columns)+") SELECT toUInt64(?), 1, "+quoteAll(columns[2:])+" FROM "+a.tables.qualify(r.table())+" FINAL WHERE ", version)
+	s.add(" FROM " + a.tables.qualify(r.table()) + " FINAL WHERE ")
 	touched(s, bucket)
 	s.where(" AND ", rangeConditions(p, bucket, period))
-	s.add(" AND (" + keys + ", " + bucket + ") NOT IN (SELECT " + keys + ", " + bucketOf(r.Grain, at))
-	records(s)
-	s.add(")" + settings)
+	s.add(") GROUP BY " + keys + ", _b" + settings)
 	return conn.Exec(ctx, s.text.String(), s.args...)
 }
 
@@ -463,14 +488,6 @@ const rollSettings = " SETTINGS enable_extended_results_for_datetime_functions =
 // Two threads, so that whoever waits for an answer goes first; with one, ClickHouse makes
 // sets with a thread a part. Few rows may be of many months, each a partition.
 const rollManySettings = ", max_threads = 2, max_partitions_per_insert_block = 0"
-
-func numbered(n int) []string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = "_v" + itoa(i)
-	}
-	return names
-}
 
 // rollupFor finds a rollup that gives a part of a query the same answer as the records.
 func (t tables) rollupFor(p *plan, g *group, scope *rowScope, at snapshot, move shift) *rollup {
@@ -500,13 +517,13 @@ func (r *rollup) fits(p *plan, g *group, scope *rowScope) bool {
 			return false
 		}
 	}
-	for _, name := range r.Dimensions {
-		if !p.holds(name) {
-			return false
-		}
-	}
 	for _, i := range g.metrics {
 		m := p.metrics[i]
+		for _, name := range r.Dimensions[m.Name] {
+			if !p.holds(name) {
+				return false
+			}
+		}
 		if !slices.Contains(r.Metrics, m.Name) || m.Fine != nil && p.grain.finerThanDay() {
 			return false
 		}

@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -87,14 +88,9 @@ func TestRollupsStayExact(t *testing.T) {
 			f.deliver(sent[r.IntN(len(sent))])
 		}
 		f.mostTouched = []int{3, 1000}[r.IntN(2)] // more are found out on the way
-		switch r.IntN(4) {
-		case 0: // brought up to now
-			if err := f.Roll(t.Context(), rolled, f.sequence); err != nil {
-				t.Fatal(err)
-			}
-			rolled = f.sequence
-		case 1: // again, over what was done before
-			if err := f.Roll(t.Context(), rolled-min(rolled, uint64(r.IntN(5))), f.sequence); err != nil {
+		if how := r.IntN(4); how < 2 {            // brought up to now; or again, over what was done before
+			from := rolled - min(rolled, uint64(how*r.IntN(5)))
+			if err := errors.Join(f.Roll(t.Context(), from, f.sequence), f.NoteRolled(t.Context(), f.sequence)); err != nil {
 				t.Fatal(err)
 			}
 			rolled = f.sequence

@@ -44,6 +44,7 @@ type snapshot struct {
 	complete bool
 	touched  map[string]*touched // by dataset, what came after rolled; where it is not known, it is found out on the way
 	moment   time.Time           // what is now, to a question of this snapshot
+	sizes    map[string]uint64   // rows of each dataset's table, about; what is not among them is large
 }
 
 // rows writes a subquery of the snapshot's rows, one for each key, deleted ones left out.
@@ -113,8 +114,9 @@ func (t tables) superseded(s *statement, c *schemas.Contract, columns []string, 
 	s.add(") GROUP BY " + keys + ") WHERE tupleElement(_last, " + itoa(len(other)) + ") = 0)")
 }
 
-// join writes a reference list of the same snapshot beside the rows.
-func (t tables) join(s *statement, j *join, at snapshot) {
+// join writes a reference list of the same snapshot beside the rows, whose code stands in
+// a column.
+func (t tables) join(s *statement, j *join, code string, at snapshot) {
 	key := j.list.Properties[j.list.Key[0]].Name
 	columns := append([]string{key}, j.columns...)
 	s.add(" " + t.global() + "ANY LEFT JOIN (SELECT " + quote(key) + " AS " + quote(j.key()))
@@ -123,7 +125,7 @@ func (t tables) join(s *statement, j *join, at snapshot) {
 	}
 	s.add(" FROM ")
 	t.stored(s, j.list, columns, at, nil)
-	s.add(") AS " + quote("_j_"+j.by) + " ON " + quote(j.by) + " = " + quote(j.key()))
+	s.add(") AS " + quote("_j_"+j.by) + " ON " + code + " = " + quote(j.key()))
 }
 
 // readSettings hold for every query of a reader.
@@ -131,6 +133,13 @@ func (t tables) join(s *statement, j *join, at snapshot) {
 // hides the newest version of a row from FINAL.
 const readSettings = " SETTINGS enable_extended_results_for_datetime_functions = 1, " +
 	"enable_shared_storage_snapshot_in_query = 1, use_skip_indexes_if_final = 1, use_skip_indexes_if_final_exact_mode = 1, join_use_nulls = 0"
+
+// fewSettings are for statements of few rows and no IN (SELECT …): to share them out
+// takes longer than to read them.
+const fewSettings = ", max_threads = 1"
+
+// fewRows are as many as ClickHouse reads with one thread in any case.
+const fewRows = 160_000
 
 // text writes an expression as the text that answers carry; instants as milliseconds.
 // A decimal keeps its zeros up to scale.

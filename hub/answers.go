@@ -28,8 +28,9 @@ const (
 // keptAnswers is the answers that are kept, and the newest submission of every dataset.
 type keptAnswers struct {
 	mu     sync.Mutex
-	newest map[string]uint64 // sequence of the newest submission by dataset
-	upTo   uint64            // the newest block that newest knows of
+	newest map[string]uint64 // sequence of the newest submission by dataset, after since
+	since  uint64
+	upTo   uint64 // the newest block that newest knows of
 	of     map[string]*lru.Element
 	used   lru.List // of *keptAnswer, the one used last first
 	cells  int
@@ -64,7 +65,14 @@ func (a *keptAnswers) note(b *journal.Block) {
 func (a *keptAnswers) begin(sequence uint64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.upTo = sequence
+	a.since, a.upTo = sequence, sequence
+}
+
+// settled says that no submission after one sequence and up to another is of these datasets.
+func (a *keptAnswers) settled(datasets []string, from, to uint64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.since <= from && to <= a.upTo && a.unmoved(datasets, from)
 }
 
 // forget drops everything: a contract has changed, or rows have come that no new

@@ -63,11 +63,11 @@ func New(ctx context.Context, cfg Config) (*Hub, error) {
 	if err := cfg.Check(); err != nil {
 		return nil, err
 	}
-	h := &Hub{larges: make(chan struct{}, largeSlots), books: make(chan struct{}, workbooksAtOnce), marking: make(chan struct{}, 1), freshness: freshness{turn: make(chan struct{}, 1)}}
+	h := &Hub{larges: make(chan struct{}, largeSlots), books: make(chan struct{}, workbooksAtOnce), marking: make(chan struct{}, 1)}
 	h.shell = newShell(&cfg, func(token string) (*auth.Principal, error) { return h.auth.Verify(token) })
 	h.session = func(token string) (*auth.Principal, error) { return h.auth.VerifySession(token) }
 	for _, open := range []func(context.Context) error{
-		h.openData, h.bind, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openRollups, h.watchQuality, h.openHandler, h.fillLists,
+		h.openData, h.bind, h.openJournal, h.openEngine, h.openLedger, h.openServer, h.openAuth, h.openWriters, h.openRollups, h.openFreshness, h.watchQuality, h.openHandler, h.fillLists,
 	} {
 		if err := open(ctx); err != nil {
 			h.Close(context.Background())
@@ -282,5 +282,5 @@ func (h *Hub) accepting() error {
 // position is how far the tables have come, for queries.
 func (h *Hub) position() analytics.Position {
 	mark := h.current.Watermark()
-	return analytics.Position{Watermark: mark, HistoryWatermark: min(mark, h.history.Watermark()), Rolled: h.rollups.upTo.Load()}
+	return analytics.Position{Watermark: mark, HistoryWatermark: min(mark, h.history.Watermark()), Rolled: h.rolled(mark)}
 }

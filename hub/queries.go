@@ -79,6 +79,9 @@ func (h *Hub) postQueries(c *gin.Context) {
 		h.fail(c, err)
 		return
 	}
+	if b.asOf == "" {
+		h.awaitRollups(c.Request.Context())
+	}
 	b.reader, b.position = reader(c), h.position()
 	b.position.Moment, b.position.Memo = time.Now(), &analytics.Memo{}
 	switch encoding.Format {

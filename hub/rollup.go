@@ -12,18 +12,37 @@ import (
 // rollups is how far the rollups are complete. They are kept by a hub that is the only
 // writer; behind a cluster's journal, queries read the records themselves.
 type rollups struct {
-	mu   sync.Mutex // one bringing-up at a time
-	upTo atomic.Uint64
+	mu    sync.Mutex // one bringing-up at a time
+	upTo  atomic.Uint64
+	noted time.Time // when upTo was last written down
+
+	soon  sync.Mutex
+	over  chan struct{} // closed when the bringing-up that is due or under way has ended
+	until time.Time     // when that will be, by what the last one took
 }
 
-// The rollups are brought up every two seconds while that takes little, else less often, so
-// that most of the time is left to others. It costs queries, not exactness, to wait: what
-// was touched since is read from the records.
+// The rollups are brought up whenever the tables have moved, and then left alone for three
+// times as long as it took; where many submissions come, or it takes long, for nine times
+// and two seconds at least, so that nearly all of the time is left to others. It costs
+// queries, not exactness, to wait: what was touched since is read from the records.
 const (
-	rollEvery  = 2 * time.Second
-	rollAtMost = 15 * time.Second
-	rollShare  = 10 // a tenth of the time
+	rollShare    = 4
+	rollFew      = 32 // blocks at once
+	rollQuick    = 250 * time.Millisecond
+	rollBusy     = 2 * time.Second
+	rollShareOf  = 10
+	rollAtMost   = 15 * time.Second
+	rollNoted    = 15 * time.Second
+	rollPatience = 300 * time.Millisecond // of a question, for one that will soon have ended
 )
+
+// rollPause is how long the rollups are left alone after so many blocks in so long.
+func rollPause(blocks uint64, took time.Duration) time.Duration {
+	if blocks <= rollFew && took <= rollQuick {
+		return (rollShare - 1) * took
+	}
+	return min(max(rollBusy, (rollShareOf-1)*took), rollAtMost)
+}
 
 // rollUp brings the rollups up to a sequence that the tables have reached. What it does
 // not get done, queries read from the records, and the next call brings it up.
@@ -37,13 +56,74 @@ func (h *Hub) rollUp(ctx context.Context, sequence uint64) {
 	if sequence <= from {
 		return
 	}
-	if err := h.analytics.Roll(ctx, from, sequence); err != nil {
-		if ctx.Err() == nil {
-			h.slog.Warn("rollups lag; queries read the records", "from", from, "to", sequence, "error", err)
+	if !h.answers.settled(h.analytics.RolledUp(), from, sequence) {
+		if err := h.analytics.Roll(ctx, from, sequence); err != nil {
+			if ctx.Err() == nil {
+				h.slog.Warn("rollups lag; queries read the records", "from", from, "to", sequence, "error", err)
+			}
+			return
 		}
-		return
 	}
 	h.rollups.upTo.Store(sequence)
+	if time.Since(h.rollups.noted) > rollNoted {
+		h.noteRolled(ctx)
+	}
+}
+
+// noteRolled writes down how far the rollups are; a start does again what was not.
+func (h *Hub) noteRolled(ctx context.Context) {
+	h.rollups.noted = time.Now()
+	if err := h.analytics.NoteRolled(ctx, h.rollups.upTo.Load()); err != nil && ctx.Err() == nil {
+		h.slog.Warn("the next start brings the rollups up from further back", "error", err)
+	}
+}
+
+// rolled is the sequence up to which queries need not look beside the rollups.
+func (h *Hub) rolled(watermark uint64) uint64 {
+	upTo := h.rollups.upTo.Load()
+	if upTo > 0 && upTo < watermark && h.answers.settled(h.analytics.RolledUp(), upTo, watermark) {
+		return watermark // what came since is of other datasets
+	}
+	return upTo
+}
+
+// awaitRollups waits a moment where the rollups are about to be brought up: a page asks as
+// soon as it is told of a submission, and to read the records beside them costs more.
+func (h *Hub) awaitRollups(ctx context.Context) {
+	mark := h.current.Watermark()
+	r := &h.rollups
+	if upTo := h.rolled(mark); upTo == 0 || upTo >= mark {
+		return
+	}
+	over, left := r.next()
+	if over == nil || left > rollPatience {
+		return
+	}
+	t := time.NewTimer(rollPatience)
+	defer t.Stop()
+	select {
+	case <-over:
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// next is closed when the bringing-up that is due or under way has ended, in about so long.
+func (r *rollups) next() (over <-chan struct{}, left time.Duration) {
+	r.soon.Lock()
+	defer r.soon.Unlock()
+	return r.over, time.Until(r.until)
+}
+
+// expect says when a bringing-up will have ended: one that is known of, or the next.
+func (r *rollups) expect(over chan struct{}, in time.Duration) chan struct{} {
+	if over == nil {
+		over = make(chan struct{})
+	}
+	r.soon.Lock()
+	defer r.soon.Unlock()
+	r.over, r.until = over, time.Now().Add(in)
+	return over
 }
 
 // openRollups finds out how far they were brought by the last run.
@@ -72,21 +152,56 @@ func (h *Hub) openRollups(ctx context.Context) error {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		t := time.NewTimer(0)
-		defer t.Stop()
-		for {
+		h.keepRolled(ctx)
+	}()
+	h.onClose(func() {
+		cancel()
+		<-done
+		if h.tables.ready.Load() && h.rollups.upTo.Load() > 0 {
+			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+			defer cancel()
+			h.rollups.mu.Lock()
+			defer h.rollups.mu.Unlock()
+			h.noteRolled(ctx)
+		}
+	})
+	return nil
+}
+
+// keepRolled brings the rollups up as the tables move, until ctx ends.
+func (h *Hub) keepRolled(ctx context.Context) {
+	t := time.NewTimer(0)
+	defer t.Stop()
+	var took time.Duration
+	over := h.rollups.expect(nil, 0)
+	for {
+		moved := h.current.Moved()
+		from, to := h.rollups.upTo.Load(), h.current.Watermark()
+		if to <= from {
 			select {
-			case <-t.C:
-				begin := time.Now()
-				h.rollUp(ctx, h.current.Watermark())
-				t.Reset(min(max(rollEvery, (rollShare-1)*time.Since(begin)), rollAtMost))
+			case <-moved:
+				continue
 			case <-ctx.Done():
 				return
 			}
 		}
-	}()
-	h.onClose(func() { cancel(); <-done })
-	return nil
+		h.rollups.expect(over, took)
+		begin := time.Now()
+		h.rollUp(ctx, to)
+		took = time.Since(begin)
+		pause := rollPause(to-from, took)
+		if h.rollups.upTo.Load() < to { // it has said why
+			pause = max(pause, rollBusy)
+		}
+		close(over)
+		over = h.rollups.expect(nil, pause+took)
+		t.Reset(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // rollBack has queries read the records of what came from a sequence on, and the next

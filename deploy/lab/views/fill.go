@@ -202,8 +202,8 @@ func mix(x uint64) uint64 {
 }
 
 // goOn pushes the reports of three spots each second until ctx ends: the latest interval
-// of today once more, as a gate does that counts on.
-func goOn(ctx context.Context, client *connectors.Client, today time.Time) error {
+// of today once more, as a gate does that counts on. It tells when each is visible.
+func goOn(ctx context.Context, client *connectors.Client, today time.Time, visible chan<- struct{}) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -217,9 +217,13 @@ func goOn(ctx context.Context, client *connectors.Client, today time.Time) error
 				id, _ := spotID(0, (3*n+i)%spotsOfSide)
 				body.Write(record(nil, id, today.Add(at), mix(uint64(n)))) //nolint:gosec // a seed
 			}
-			_, err := client.Push(ctx, dataset, connectors.Bytes(body.Bytes()), connectors.PushOptions{ContentType: "text/csv"})
+			_, err := client.Push(ctx, dataset, connectors.Bytes(body.Bytes()), connectors.PushOptions{ContentType: "text/csv", Wait: true})
 			if err != nil && ctx.Err() == nil {
 				return fmt.Errorf("the pushes beside the questions: %w", err)
+			}
+			select {
+			case visible <- struct{}{}:
+			default: // nobody waits
 			}
 		}
 	}
