@@ -22,26 +22,28 @@ type rollups struct {
 }
 
 // The rollups are brought up whenever the tables have moved, and then left alone for three
-// times as long as it took; where many submissions come, or it takes long, for nine times
-// and two seconds at least, so that nearly all of the time is left to others. It costs
-// queries, not exactness, to wait: what was touched since is read from the records.
+// times as long as it took; where it takes long, for nine times and two seconds at least,
+// and as long as blocks come by the dozen a second, for a quarter of a minute, so that
+// nearly all of the time is left to others. It costs queries, not exactness, to wait: what
+// was touched since is read from the records.
 const (
 	rollShare    = 4
-	rollFew      = 32 // blocks at once
 	rollQuick    = 250 * time.Millisecond
-	rollBusy     = 2 * time.Second
-	rollShareOf  = 10
+	rollLong     = 10 // the share of what takes longer
+	rollLongWait = 2 * time.Second
 	rollAtMost   = 15 * time.Second
+	rollFew      = 32 // blocks in a time of rollLook
+	rollLook     = time.Second
 	rollNoted    = 15 * time.Second
 	rollPatience = 300 * time.Millisecond // of a question, for one that will soon have ended
 )
 
-// rollPause is how long the rollups are left alone after so many blocks in so long.
-func rollPause(blocks uint64, took time.Duration) time.Duration {
-	if blocks <= rollFew && took <= rollQuick {
+// rollPause is how long the rollups are left alone after it took so long.
+func rollPause(took time.Duration) time.Duration {
+	if took <= rollQuick {
 		return (rollShare - 1) * took
 	}
-	return min(max(rollBusy, (rollShareOf-1)*took), rollAtMost)
+	return min(max(rollLongWait, (rollLong-1)*took), rollAtMost)
 }
 
 // rollUp brings the rollups up to a sequence that the tables have reached. What it does
@@ -173,6 +175,8 @@ func (h *Hub) keepRolled(ctx context.Context) {
 	t := time.NewTimer(0)
 	defer t.Stop()
 	var took time.Duration
+	var rolled time.Time
+	seen := h.current.Watermark() // a moment ago
 	over := h.rollups.expect(nil, 0)
 	for {
 		moved := h.current.Moved()
@@ -185,13 +189,24 @@ func (h *Hub) keepRolled(ctx context.Context) {
 				return
 			}
 		}
+		if to-min(seen, to) > rollFew && time.Since(rolled) < rollAtMost { // pushes come by the hundred: theirs is the machine
+			seen = to
+			h.rollups.expect(over, rollLook+took)
+			t.Reset(rollLook)
+			select {
+			case <-t.C:
+				continue
+			case <-ctx.Done():
+				return
+			}
+		}
 		h.rollups.expect(over, took)
 		begin := time.Now()
 		h.rollUp(ctx, to)
-		took = time.Since(begin)
-		pause := rollPause(to-from, took)
+		took, rolled, seen = time.Since(begin), time.Now(), to
+		pause := rollPause(took)
 		if h.rollups.upTo.Load() < to { // it has said why
-			pause = max(pause, rollBusy)
+			pause = max(pause, rollLongWait)
 		}
 		close(over)
 		over = h.rollups.expect(nil, pause+took)

@@ -56,17 +56,14 @@ func TestRollupsFollowWhatComes(t *testing.T) {
 }
 
 func TestRollupsAreLeftAloneForLonger(t *testing.T) {
-	for _, c := range []struct {
-		blocks     uint64
-		took, want time.Duration
-	}{
-		{1, 50 * time.Millisecond, 150 * time.Millisecond},
-		{rollFew + 1, 50 * time.Millisecond, rollBusy},
-		{1, 500 * time.Millisecond, 4500 * time.Millisecond},
-		{1, time.Minute, rollAtMost},
+	for took, want := range map[time.Duration]time.Duration{
+		50 * time.Millisecond:  150 * time.Millisecond,
+		200 * time.Millisecond: 600 * time.Millisecond,
+		500 * time.Millisecond: 4500 * time.Millisecond,
+		time.Minute:            rollAtMost,
 	} {
-		if got := rollPause(c.blocks, c.took); got != c.want {
-			t.Errorf("%d blocks in %v: left alone for %v, want %v", c.blocks, c.took, got, c.want)
+		if got := rollPause(took); got != want {
+			t.Errorf("it took %v: left alone for %v, want %v", took, got, want)
 		}
 	}
 }
