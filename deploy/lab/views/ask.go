@@ -117,7 +117,7 @@ type outcome struct {
 	Variant string  `json:"variant"`
 	Panels  int     `json:"panels"`
 	Cold    float64 `json:"first_ms"` // the first answer
-	// Asked as soon as a push of dataset is visible, as a page does that is told of it; of
+	// Asked after a push of dataset has become visible, as a page does that is told of it; of
 	// the views that look at it.
 	MovedP50 float64 `json:"moved_p50_ms,omitempty"`
 	MovedP95 float64 `json:"moved_p95_ms,omitempty"`
@@ -186,7 +186,11 @@ func (a *asker) ask(ctx context.Context, view, name string, questions []analytic
 	return o, nil
 }
 
-// awaitPush waits for the next push to become visible.
+// gather is how long an open page waits for more after it was told of a change, before it
+// asks again (analytics/dashboard/src/live.ts).
+const gather = 700 * time.Millisecond
+
+// awaitPush waits for the next push to become visible, and then as the page does.
 func (a *asker) awaitPush(ctx context.Context) error {
 	select { // the last one is over
 	case <-a.pushed:
@@ -194,6 +198,11 @@ func (a *asker) awaitPush(ctx context.Context) error {
 	}
 	select {
 	case <-a.pushed:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-time.After(gather):
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
