@@ -175,3 +175,35 @@ func TestFiltersOrderAndLimit(t *testing.T) {
 		t.Errorf("got %v want %s", err, want)
 	}
 }
+
+// A name is put beside what was summed up by code: spots of one name are one group, a spot
+// that is on no list has none.
+func TestSpotsOfOneNameAreOneGroup(t *testing.T) {
+	f := newFixture(t, "tourism_flow", "scenic_spot", "region")
+	f.push("scenic_spot", row{"spot_id": "500111-S01", "name": "圆觉洞", "region": "500111"}, row{"spot_id": "512021-S01", "name": "圆觉洞", "region": "512021"})
+	inside := func(at, spot string, n, entries int64) row {
+		r := flow(spot, at, 5, entries)
+		r["in_park"] = &n
+		return r
+	}
+	f.push("tourism_flow",
+		inside("2024-05-01 09:00", "500111-S01", 10, 1), inside("2024-05-01 09:05", "500111-S01", 30, 2),
+		inside("2024-05-01 09:00", "512021-S01", 25, 4), inside("2024-05-01 09:05", "512021-S01", 1, 8),
+		inside("2024-05-01 09:00", "512021-S02", 7, 16))
+	for _, rolled := range []bool{false, true} {
+		position := f.position()
+		if rolled {
+			if err := f.Roll(t.Context(), 0, f.sequence); err != nil {
+				t.Fatal(err)
+			}
+			position.Rolled = f.sequence
+		}
+		answer, err := f.Query(t.Context(), Query{Metrics: []string{"visitors", "peak_in_park"}, Dimensions: []string{"spot_name"}}, everything, position)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := answer.table(), "圆觉洞 15 35\nnull 16 7\n"; got != want {
+			t.Errorf("rolled %t:\n%s\nwant\n%s", rolled, got, want)
+		}
+	}
+}
