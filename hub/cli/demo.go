@@ -223,6 +223,11 @@ func (s *session) pushDemo(ctx context.Context, world *demo.World, clients map[s
 	var last func() (*connectors.Receipt, error)
 	for sub := range world.Submissions() {
 		n++
+		if !sub.First && firstReports == "" {
+			if firstReports, err = wholeSecond(ctx, first); err != nil {
+				return "", err
+			}
+		}
 		kind := pushKind(sub)
 		bar := s.progress(fmt.Sprintf("%s %s%s", sub.Side.ID, sub.Dataset, kind), int64(len(sub.Body)))
 		opt := connectors.PushOptions{IdempotencyKey: fmt.Sprintf("demo-%d", n), Size: int64(len(sub.Body)), Progress: bar.set}
@@ -259,13 +264,31 @@ func (s *session) pushDemo(ctx context.Context, world *demo.World, clients map[s
 	case !receipt.Visible:
 		return "", fmt.Errorf("the generated data is on disk but not all of it can be queried yet: %s says why", filepath.Join(s.data, "hub.log"))
 	}
-	return first.ReceivedAt, remembers(ctx, clients[receipt.Agency], first)
+	return firstReports, remembers(ctx, clients[receipt.Agency], first, firstReports)
+}
+
+// wholeSecond waits for the end of the second in which a push was received, and answers it:
+// what is received from then on is later also to who writes moments without fractions.
+func wholeSecond(ctx context.Context, r *connectors.Receipt) (string, error) {
+	at, err := time.Parse(time.RFC3339, r.ReceivedAt)
+	if err != nil {
+		return "", err
+	}
+	at = at.Truncate(time.Second).Add(time.Second)
+	t := time.NewTimer(time.Until(at.Add(2 * time.Millisecond))) // received later than it
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return at.Format(time.RFC3339), nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // remembers waits until answers as of a moment hold what had been pushed by then: the
 // history follows the current figures by a moment.
-func remembers(ctx context.Context, client *connectors.Client, r *connectors.Receipt) error {
-	query, err := json.Marshal(map[string]any{"metrics": []string{r.Dataset + "_records"}, "as_of": r.ReceivedAt})
+func remembers(ctx context.Context, client *connectors.Client, r *connectors.Receipt, asOf string) error {
+	query, err := json.Marshal(map[string]any{"metrics": []string{r.Dataset + "_records"}, "as_of": asOf})
 	if err != nil {
 		return err
 	}
